@@ -1,0 +1,58 @@
+# Short verbs; `make help` lists them. Everything runs in .venv, built from constraints.txt.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.built
+
+.DEFAULT_GOAL := help
+.PHONY: help dev demo test check fmt bench proto annotate dist clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "maglev needs Python 3.11 or newer: set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || { echo "the headers of $(PYTHON) are missing: apt install python3-dev" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The extension is rebuilt when its source changes; pure Python is picked up in place.
+$(STAMP): $(BIN)/python pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools Cython
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+dev: $(STAMP)  ## make .venv and build the extension in it
+
+demo: $(STAMP)  ## watch maglevd at work: embedded VPP, six backends, flows, failures
+	@$(BIN)/python -m maglev.demo $(DEMO)
+
+test: $(STAMP)  ## every test that needs neither root nor a VPP
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(STAMP)  ## lint, format, types, import contracts, stub of the extension, generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/lint-imports --no-cache
+	$(BIN)/stubtest --ignore-missing-stub maglev._statseg
+	$(BIN)/python proto/generate.py --check
+
+fmt: $(STAMP)  ## format, and mend what the linter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP)  ## benchmarks, each checked before it is timed
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+proto: $(STAMP)  ## regenerate src/maglev/rpc/_pb from proto/
+	$(BIN)/python proto/generate.py
+
+annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg.html
+	$(BIN)/cython -3 --annotate src/maglev/_statseg.pyx
+
+dist: $(STAMP)  ## wheel and sdist in dist/
+	$(BIN)/python -m build
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg.html src/maglev/*.so

@@ -1,0 +1,1 @@
+# placeholder while the rooms are being built

@@ -1,0 +1,1 @@
+"""maglevc, the command line; it speaks gRPC only."""

@@ -1,0 +1,1 @@
+"""The configuration, pure: text in, values or one error out."""

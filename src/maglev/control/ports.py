@@ -1,0 +1,59 @@
+"""What the loops need of the world; adapters fit these shapes without importing them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from maglev.core.counters import Indexes, Sample
+from maglev.core.events import Event
+from maglev.core.model import HealthCheck, IPAddress, ProbeResult
+from maglev.core.plan import Observed, Op
+from maglev.errors import Refused
+
+Emit = Callable[[Event], None]
+"""Tells what happened; returns at once and never raises."""
+
+Probe = Callable[[HealthCheck, IPAddress], Awaitable[ProbeResult]]
+"""One probe under the check's timeout; every fault of the backend or the network is a result, not an exception."""
+
+
+class Audit(Protocol):
+    """One reading of VPP's LB table; `indexes` is None when VPP's listing could not be understood."""
+
+    @property
+    def observed(self) -> Observed:
+        """The live table."""
+        ...
+
+    @property
+    def indexes(self) -> Indexes | None:
+        """Where VPP counts what."""
+        ...
+
+
+class Dataplane(Protocol):
+    """VPP's LB table. Both calls raise Unavailable or ProtocolError when the session is lost or makes no sense."""
+
+    async def audit(self) -> Audit:
+        """Read the whole table; stops VPP's workers for milliseconds, so it is to be rare."""
+        ...
+
+    async def execute(self, ops: Sequence[Op]) -> Sequence[Refused | None]:
+        """Send `ops` in order, pipelined; one answer per op, None for done."""
+        ...
+
+
+class Stats(Protocol):
+    """VPP's counters."""
+
+    def sample(self, indexes: Indexes, now_ns: int) -> Sample:
+        """Read all counters under one epoch. Raises Unavailable (raced, gone) or ProtocolError (corrupt)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Wall time in unix nanoseconds, and a random number in [0, 1); both replaced by tests."""
+
+    now_ns: Callable[[], int]
+    chance: Callable[[], float]

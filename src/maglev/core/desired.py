@@ -1,0 +1,132 @@
+"""config x health -> Desired: active pool, effective weights, flush. The only place these rules stand.
+
+| health            | where                  | effective weight  | flush         |
+|-------------------|------------------------|-------------------|---------------|
+| up                | in the active pool     | configured weight | no            |
+| up                | in another pool        | 0                 | no            |
+| down              | any                    | 0                 | flush-on-down |
+| disabled, removed | any                    | 0                 | always        |
+| unknown, paused   | any                    | 0                 | never         |
+
+The active pool is the first one that holds a backend that is up and has a weight above 0.
+"""
+
+import enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from maglev.core.health import State
+from maglev.core.model import TABLE_LENGTH, Backend, Encap, Frontend, IPAddress, LbConf, VipKey
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What one backend shall have in VPP: its weight, and whether its flows shall be cut when it has none."""
+
+    weight: int
+    flush: bool
+
+
+class FrontendState(enum.Enum):
+    """Up if any effective weight is above 0; unknown if no backend has a real state yet; else down."""
+
+    UNKNOWN = 0
+    UP = 1
+    DOWN = 2
+
+    @property
+    def word(self) -> str:
+        """The word that users see."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A frontend under given states: effective weights pool by pool, keyed by backend name."""
+
+    state: FrontendState
+    active_pool: int | None
+    pools: tuple[Mapping[str, Effective], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredVip:
+    """What one VIP shall be; backends keyed by address."""
+
+    encap: Encap
+    src_ip_sticky: bool
+    table_length: int
+    backends: Mapping[IPAddress, Effective]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The whole LB table as it shall be; `conf` None leaves VPP's global parameters alone."""
+
+    conf: LbConf | None
+    vips: Mapping[VipKey, DesiredVip]
+
+
+def active_pool(frontend: Frontend, states: Mapping[str, State]) -> int | None:
+    """Index of the active pool, or None when no pool can take traffic."""
+    for index, pool in enumerate(frontend.pools):
+        if any(weight > 0 and states[name] is State.UP for name, weight in pool.weights.items()):
+            return index
+    return None
+
+
+def effective(state: State, configured: int, is_active: bool, flush_on_down: bool) -> Effective:
+    """One cell of the table at the head of this file."""
+    match state:
+        case State.UP:
+            return Effective(configured if is_active else 0, flush=False)
+        case State.DOWN:
+            return Effective(0, flush=flush_on_down)
+        case State.DISABLED | State.REMOVED:
+            return Effective(0, flush=True)
+        case State.UNKNOWN | State.PAUSED:
+            return Effective(0, flush=False)
+        case _:
+            assert_never(state)
+
+
+def resolve(frontend: Frontend, states: Mapping[str, State]) -> Resolved:
+    """Weights, active pool and state of `frontend`; `states` must name every backend of it."""
+    active = active_pool(frontend, states)
+    pools = tuple(
+        {
+            name: effective(states[name], weight, index == active, frontend.flush_on_down)
+            for name, weight in pool.weights.items()
+        }
+        for index, pool in enumerate(frontend.pools)
+    )
+    if active is not None:
+        state = FrontendState.UP
+    elif all(states[name] is State.UNKNOWN for name in frontend.backend_names):
+        state = FrontendState.UNKNOWN
+    else:
+        state = FrontendState.DOWN
+    return Resolved(state, active, pools)
+
+
+def desired_vip(frontend: Frontend, resolved: Resolved, backends: Mapping[str, Backend]) -> DesiredVip:
+    """The VIP of a resolved frontend. A backend in several pools counts once, with its highest weight."""
+    merged: dict[IPAddress, Effective] = {}
+    for pool in resolved.pools:
+        for name, cell in pool.items():
+            address = backends[name].address
+            seen = merged.get(address)
+            if seen is None or cell.weight > seen.weight:
+                merged[address] = cell
+    return DesiredVip(frontend.encap, frontend.src_ip_sticky, TABLE_LENGTH, merged)
+
+
+def desired(
+    conf: LbConf | None,
+    frontends: Collection[Frontend],
+    resolved: Mapping[str, Resolved],
+    backends: Mapping[str, Backend],
+) -> Desired:
+    """The table for `frontends`, whose keys are unique by the config's own check."""
+    return Desired(conf, {f.vip: desired_vip(f, resolved[f.name], backends) for f in frontends})

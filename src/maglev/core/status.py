@@ -1,0 +1,58 @@
+"""The frozen Status that everyone outside may read: one reference, taken without a lock, never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maglev.core.counters import Sample
+from maglev.core.desired import Resolved
+from maglev.core.health import Health, Transition
+from maglev.core.model import EMPTY, Backend, Frontend, VipKey, VppInfo
+from maglev.core.plan import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """A backend, its health, since when (unix nanoseconds), and its latest transitions, newest first."""
+
+    backend: Backend
+    health: Health
+    changed_at_ns: int
+    transitions: tuple[Transition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendStatus:
+    """A frontend and what its backends' health makes of it."""
+
+    frontend: Frontend
+    resolved: Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class HealthStatus:
+    """Everything that probes decide: backends and frontends by name, in the order of the config."""
+
+    backends: Mapping[str, BackendStatus] = EMPTY
+    frontends: Mapping[str, FrontendStatus] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class LbStatus:
+    """VPP's LB table as we know it: `audited_at_ns` is when it was last read whole (unix nanoseconds).
+
+    `refused` says, by VIP, what VPP answered to what we last asked in vain.
+    """
+
+    observed: Observed
+    audited_at_ns: int
+    refused: Mapping[VipKey, str] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it; `vpp`, `lb` and `sample` are None while they are not known."""
+
+    health: HealthStatus = HealthStatus()
+    vpp: VppInfo | None = None
+    lb: LbStatus | None = None
+    sample: Sample | None = None

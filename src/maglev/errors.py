@@ -1,0 +1,34 @@
+"""The four families of errors; every module may import this one and it imports none of them.
+
+Each error says what failed, carries the facts as fields, and ends with what to do about it. Chain with `from`.
+"""
+
+
+class MaglevError(Exception):
+    """Base of all errors we raise on purpose: `what`, then `fields`, then an optional `hint`."""
+
+    def __init__(self, what: str, *, hint: str = "", **fields: object) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.fields = fields
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{name}={value}" for name, value in self.fields.items())
+        return "".join((self.what, f" ({facts})" if facts else "", f"; {self.hint}" if self.hint else ""))
+
+
+class ConfigError(MaglevError):
+    """You wrote it wrong: the configuration or a flag; nothing was changed."""
+
+
+class ProtocolError(MaglevError):
+    """We or VPP broke the agreement: an unknown message, a short record, a corrupt segment."""
+
+
+class Unavailable(MaglevError):
+    """The other side is not there or did not answer in time; trying again later is right."""
+
+
+class Refused(MaglevError):
+    """We asked properly and the answer was no; `fields` carry the retval."""

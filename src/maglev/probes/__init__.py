@@ -1,0 +1,1 @@
+"""Probes of backends, one protocol a file."""

@@ -1,0 +1,1 @@
+"""Generated from proto/maglev.proto by `make proto`."""

@@ -1,0 +1,252 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ListFrontendsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListFrontendsResponse(_message.Message):
+    __slots__ = ("frontends",)
+    FRONTENDS_FIELD_NUMBER: _ClassVar[int]
+    frontends: _containers.RepeatedCompositeFieldContainer[FrontendInfo]
+    def __init__(self, frontends: _Optional[_Iterable[_Union[FrontendInfo, _Mapping]]] = ...) -> None: ...
+
+class GetFrontendRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class FrontendInfo(_message.Message):
+    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    POOLS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SRC_IP_STICKY_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_ON_DOWN_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_POOL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address: str
+    protocol: str
+    port: int
+    pools: _containers.RepeatedCompositeFieldContainer[PoolInfo]
+    description: str
+    src_ip_sticky: bool
+    flush_on_down: bool
+    state: str
+    active_pool: str
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ...) -> None: ...
+
+class PoolInfo(_message.Message):
+    __slots__ = ("name", "backends")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    backends: _containers.RepeatedCompositeFieldContainer[PoolBackendInfo]
+    def __init__(self, name: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[PoolBackendInfo, _Mapping]]] = ...) -> None: ...
+
+class PoolBackendInfo(_message.Message):
+    __slots__ = ("name", "weight", "effective_weight")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weight: int
+    effective_weight: int
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[int] = ..., effective_weight: _Optional[int] = ...) -> None: ...
+
+class ListBackendsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListBackendsResponse(_message.Message):
+    __slots__ = ("backends",)
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    backends: _containers.RepeatedCompositeFieldContainer[BackendInfo]
+    def __init__(self, backends: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ...) -> None: ...
+
+class GetBackendRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class BackendInfo(_message.Message):
+    __slots__ = ("name", "address", "state", "healthcheck", "enabled", "counter", "counter_max", "rise", "changed_at_ns", "transitions")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HEALTHCHECK_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_MAX_FIELD_NUMBER: _ClassVar[int]
+    RISE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address: str
+    state: str
+    healthcheck: str
+    enabled: bool
+    counter: int
+    counter_max: int
+    rise: int
+    changed_at_ns: int
+    transitions: _containers.RepeatedCompositeFieldContainer[TransitionInfo]
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., healthcheck: _Optional[str] = ..., enabled: _Optional[bool] = ..., counter: _Optional[int] = ..., counter_max: _Optional[int] = ..., rise: _Optional[int] = ..., changed_at_ns: _Optional[int] = ..., transitions: _Optional[_Iterable[_Union[TransitionInfo, _Mapping]]] = ...) -> None: ...
+
+class TransitionInfo(_message.Message):
+    __slots__ = ("at_ns", "to", "code", "detail")
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    at_ns: int
+    to: str
+    code: str
+    detail: str
+    def __init__(self, at_ns: _Optional[int] = ..., to: _Optional[str] = ..., code: _Optional[str] = ..., detail: _Optional[str] = ..., **kwargs) -> None: ...
+
+class GetVPPInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VPPInfo(_message.Message):
+    __slots__ = ("version", "build_date", "build_directory", "pid", "boottime_ns", "connecttime_ns")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BUILD_DATE_FIELD_NUMBER: _ClassVar[int]
+    BUILD_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    BOOTTIME_NS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTTIME_NS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    build_date: str
+    build_directory: str
+    pid: int
+    boottime_ns: int
+    connecttime_ns: int
+    def __init__(self, version: _Optional[str] = ..., build_date: _Optional[str] = ..., build_directory: _Optional[str] = ..., pid: _Optional[int] = ..., boottime_ns: _Optional[int] = ..., connecttime_ns: _Optional[int] = ...) -> None: ...
+
+class GetVPPLBStateRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VPPLBState(_message.Message):
+    __slots__ = ("conf", "vips", "audited_at_ns")
+    CONF_FIELD_NUMBER: _ClassVar[int]
+    VIPS_FIELD_NUMBER: _ClassVar[int]
+    AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    conf: VPPLBConf
+    vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIP]
+    audited_at_ns: int
+    def __init__(self, conf: _Optional[_Union[VPPLBConf, _Mapping]] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIP, _Mapping]]] = ..., audited_at_ns: _Optional[int] = ...) -> None: ...
+
+class VPPLBConf(_message.Message):
+    __slots__ = ("ipv4_src_address", "ipv6_src_address", "sticky_buckets_per_core", "flow_timeout_s")
+    IPV4_SRC_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    IPV6_SRC_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STICKY_BUCKETS_PER_CORE_FIELD_NUMBER: _ClassVar[int]
+    FLOW_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    ipv4_src_address: str
+    ipv6_src_address: str
+    sticky_buckets_per_core: int
+    flow_timeout_s: int
+    def __init__(self, ipv4_src_address: _Optional[str] = ..., ipv6_src_address: _Optional[str] = ..., sticky_buckets_per_core: _Optional[int] = ..., flow_timeout_s: _Optional[int] = ...) -> None: ...
+
+class VPPLBVIP(_message.Message):
+    __slots__ = ("prefix", "protocol", "port", "encap", "src_ip_sticky", "flow_table_length", "application_servers", "refused")
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    ENCAP_FIELD_NUMBER: _ClassVar[int]
+    SRC_IP_STICKY_FIELD_NUMBER: _ClassVar[int]
+    FLOW_TABLE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    prefix: str
+    protocol: str
+    port: int
+    encap: str
+    src_ip_sticky: bool
+    flow_table_length: int
+    application_servers: _containers.RepeatedCompositeFieldContainer[VPPLBAS]
+    refused: str
+    def __init__(self, prefix: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., encap: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flow_table_length: _Optional[int] = ..., application_servers: _Optional[_Iterable[_Union[VPPLBAS, _Mapping]]] = ..., refused: _Optional[str] = ...) -> None: ...
+
+class VPPLBAS(_message.Message):
+    __slots__ = ("address", "weight", "buckets", "flows")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    FLOWS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    weight: int
+    buckets: int
+    flows: int
+    def __init__(self, address: _Optional[str] = ..., weight: _Optional[int] = ..., buckets: _Optional[int] = ..., flows: _Optional[int] = ...) -> None: ...
+
+class GetVPPLBCountersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VPPLBCounters(_message.Message):
+    __slots__ = ("taken_at_ns", "vips", "backends")
+    TAKEN_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    VIPS_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    taken_at_ns: int
+    vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIPCounters]
+    backends: _containers.RepeatedCompositeFieldContainer[VPPLBBackendCounters]
+    def __init__(self, taken_at_ns: _Optional[int] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIPCounters, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[VPPLBBackendCounters, _Mapping]]] = ...) -> None: ...
+
+class VPPLBVIPCounters(_message.Message):
+    __slots__ = ("prefix", "protocol", "port", "next", "first", "untracked", "no_server", "fib_packets", "fib_bytes", "since_ns")
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    UNTRACKED_FIELD_NUMBER: _ClassVar[int]
+    NO_SERVER_FIELD_NUMBER: _ClassVar[int]
+    FIB_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    FIB_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    prefix: str
+    protocol: str
+    port: int
+    next: int
+    first: int
+    untracked: int
+    no_server: int
+    fib_packets: int
+    fib_bytes: int
+    since_ns: int
+    def __init__(self, prefix: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., next: _Optional[int] = ..., first: _Optional[int] = ..., untracked: _Optional[int] = ..., no_server: _Optional[int] = ..., fib_packets: _Optional[int] = ..., fib_bytes: _Optional[int] = ..., since_ns: _Optional[int] = ...) -> None: ...
+
+class VPPLBBackendCounters(_message.Message):
+    __slots__ = ("backends", "address", "forwarded_packets", "forwarded_bytes", "direct_packets", "direct_bytes", "since_ns")
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    FORWARDED_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    FORWARDED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    backends: _containers.RepeatedScalarFieldContainer[str]
+    address: str
+    forwarded_packets: int
+    forwarded_bytes: int
+    direct_packets: int
+    direct_bytes: int
+    since_ns: int
+    def __init__(self, backends: _Optional[_Iterable[str]] = ..., address: _Optional[str] = ..., forwarded_packets: _Optional[int] = ..., forwarded_bytes: _Optional[int] = ..., direct_packets: _Optional[int] = ..., direct_bytes: _Optional[int] = ..., since_ns: _Optional[int] = ...) -> None: ...
