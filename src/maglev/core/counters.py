@@ -6,10 +6,10 @@ export resets cleanly and never mixes two lives.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from maglev.core.model import EMPTY, IPAddress, IPNetwork, VipKey
+from maglev.core.model import IPAddress, IPNetwork, VipKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Sample:
 
     taken_at_ns: int
     boottime_ns: int
-    vips: Mapping[VipKey, VipCounters] = EMPTY
-    backends: Mapping[IPAddress, BackendCounters] = EMPTY
+    vips: Mapping[VipKey, VipCounters] = field(default_factory=dict)
+    backends: Mapping[IPAddress, BackendCounters] = field(default_factory=dict)
 
 
 Counted = TypeVar("Counted", VipCounters, BackendCounters)
@@ -72,15 +72,15 @@ Counted = TypeVar("Counted", VipCounters, BackendCounters)
 def fold(previous: Sample | None, sample: Sample) -> Sample:
     """`sample` with each life's `since_ns` carried on from `previous`, or begun now."""
     if previous is None or previous.boottime_ns != sample.boottime_ns:
-        previous = None
-    old_vips = previous.vips if previous else EMPTY
-    old_backends = previous.backends if previous else EMPTY
+        previous = Sample(sample.taken_at_ns, sample.boottime_ns)
     now = sample.taken_at_ns
     return replace(
         sample,
-        vips={k: replace(v, since_ns=_since(old_vips.get(k), v, _vip_figures, now)) for k, v in sample.vips.items()},
+        vips={
+            k: replace(v, since_ns=_since(previous.vips.get(k), v, _vip_figures, now)) for k, v in sample.vips.items()
+        },
         backends={
-            k: replace(v, since_ns=_since(old_backends.get(k), v, _backend_figures, now))
+            k: replace(v, since_ns=_since(previous.backends.get(k), v, _backend_figures, now))
             for k, v in sample.backends.items()
         },
     )

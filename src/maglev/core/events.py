@@ -115,8 +115,17 @@ class OpApplied:
     """VPP acknowledged one operation."""
 
     name: ClassVar[str] = "vpp-op"
-    level: ClassVar[Level] = Level.INFO
+    level: ClassVar[Level] = Level.DEBUG
     op: Op
+
+
+@dataclass(frozen=True, slots=True)
+class Programmed:
+    """VPP acknowledged these operations, in this order; one line for a human, however many there are."""
+
+    name: ClassVar[str] = "vpp-programmed"
+    level: ClassVar[Level] = Level.INFO
+    ops: tuple[Op, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ Event = (
     | VppUnavailable
     | VppMessage
     | OpApplied
+    | Programmed
     | OpRefused
     | Drift
     | ListingUnreadable

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import MappingProxyType
-from typing import Any
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -212,7 +211,3 @@ class VppInfo:
     pid: int
     boottime_ns: int
     connecttime_ns: int
-
-
-EMPTY: Mapping[Any, Any] = MappingProxyType({})
-"""The empty mapping, shared; typed loosely so that it fits every field."""

@@ -1,12 +1,12 @@
 """The frozen Status that everyone outside may read: one reference, taken without a lock, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
 from maglev.core.health import Health, Transition
-from maglev.core.model import EMPTY, Backend, Frontend, VipKey, VppInfo
+from maglev.core.model import Backend, Frontend, VipKey, VppInfo
 from maglev.core.plan import Observed
 
 
@@ -32,8 +32,8 @@ class FrontendStatus:
 class HealthStatus:
     """Everything that probes decide: backends and frontends by name, in the order of the config."""
 
-    backends: Mapping[str, BackendStatus] = EMPTY
-    frontends: Mapping[str, FrontendStatus] = EMPTY
+    backends: Mapping[str, BackendStatus] = field(default_factory=dict)
+    frontends: Mapping[str, FrontendStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class LbStatus:
 
     observed: Observed
     audited_at_ns: int
-    refused: Mapping[VipKey, str] = EMPTY
+    refused: Mapping[VipKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """All of it; `vpp`, `lb` and `sample` are None while they are not known."""
 
-    health: HealthStatus = HealthStatus()
+    health: HealthStatus = field(default_factory=HealthStatus)
     vpp: VppInfo | None = None
     lb: LbStatus | None = None
     sample: Sample | None = None

@@ -1,0 +1,187 @@
+"""maglevd: builds the adapters, ties them to the loops, and owns signals and the order of shutdown; decides nothing.
+
+Shutdown: RPC and metrics first, then probes, then VPP's sockets. VPP's table stays as it is.
+"""
+
+import logging
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+
+import trio
+
+from maglev import __version__, logs, probes
+from maglev.config.model import Config
+from maglev.config.parse import ConfigFaults, load
+from maglev.control.checker import Checker
+from maglev.control.ports import Clock
+from maglev.control.reconciler import Reconciler
+from maglev.control.sampler import Sampler
+from maglev.core.events import Event, VppConnected
+from maglev.core.model import VppInfo
+from maglev.core.status import Status
+from maglev.core.warmup import Warmup
+from maglev.errors import ConfigError, MaglevError
+from maglev.metrics import listener
+from maglev.metrics.collector import registry_for
+from maglev.metrics.counting import EventCounters
+from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Options, read_options
+from maglev.rpc import server
+from maglev.serving import Serving, Start
+from maglev.vpp.session import Session, keep_connected
+
+
+class Daemon:
+    """Everything that runs for one configuration."""
+
+    def __init__(self, config: Config, options: Options) -> None:
+        self._options = options
+        self._clock = Clock(time.time_ns, random.random)
+        self._counters = EventCounters()
+        self._vpp: VppInfo | None = None
+        self._checker = Checker(
+            config.backends, config.frontends, config.transition_history, probes.probe, self._emit, self._clock
+        )
+        lb = config.lb
+        warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
+        self._reconciler = Reconciler(
+            lb.conf, lb.sync_interval_s, warmup, self._checker.health, self._emit, self._clock
+        )
+        self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock)
+
+    def status(self) -> Status:
+        """The newest of everything; safe from any thread, as each part is one frozen reference."""
+        return Status(self._checker.health.value, self._vpp, self._reconciler.lb.value, self._sampler.sample.value)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as vpp_nursery:
+                async with trio.open_nursery() as probe_nursery:
+                    async with trio.open_nursery() as serving_nursery:
+                        await serving_nursery.start(Serving(self._servers()).run, name="serving")
+                        await probe_nursery.start(self._checker.run, name="checker")
+                        if self._options.vpp_api_addr:
+                            vpp_nursery.start_soon(self._keep_vpp, name="vpp")
+                        self._announce()
+                        await _stop_asked(signals)
+                        serving_nursery.cancel_scope.cancel()
+                    probe_nursery.cancel_scope.cancel()
+                vpp_nursery.cancel_scope.cancel()
+        logs.note(logging.INFO, "stopped", table="left in VPP as it is")
+
+    def _announce(self) -> None:
+        health = self._checker.health.value
+        logs.note(
+            logging.INFO,
+            "started",
+            version=__version__,
+            config=self._options.config,
+            frontends=len(health.frontends),
+            backends=len(health.backends),
+            grpc=self._options.grpc_addr or "off",
+            metrics=self._options.metrics_addr or "off",
+            vpp=self._options.vpp_api_addr or "off",
+        )
+
+    def _emit(self, event: Event) -> None:
+        logs.write(event)
+        self._counters.observe(event)
+        if isinstance(event, VppConnected):
+            self._vpp = event.vpp
+
+    def _servers(self) -> list[Start]:
+        servers: list[Start] = []
+        if address := self._options.grpc_addr:
+
+            async def serve_grpc(stack: AsyncExitStack) -> None:
+                grpc_server = await server.start(address, self.status)
+                stack.push_async_callback(grpc_server.stop, 1.0)
+
+            servers.append(serve_grpc)
+        if metrics_address := self._options.metrics_addr:
+
+            async def serve_metrics(stack: AsyncExitStack) -> None:
+                registry = registry_for(self.status, self._counters)
+                metrics_server = await listener.start(metrics_address, registry)
+                stack.push_async_callback(metrics_server.stop)
+
+            servers.append(serve_metrics)
+        return servers
+
+    async def _keep_vpp(self) -> None:
+        await keep_connected(
+            self._options.vpp_api_addr,
+            self._options.vpp_stats_addr,
+            self._emit,
+            self._serve_vpp,
+            clock_ns=self._clock.now_ns,
+        )
+
+    async def _serve_vpp(self, session: Session) -> None:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._reconciler.serve, session, name="reconciler")
+                nursery.start_soon(self._sampler.serve, session, name="sampler")
+        finally:
+            self._vpp = None
+
+
+async def _stop_asked(signals: AsyncIterator[int]) -> None:
+    async for number in signals:
+        if number != signal.SIGHUP:
+            return
+        logs.note(logging.WARNING, "reload", refused="this version reads its configuration at start only: restart it")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run maglevd; exits with one of the codes of maglev.options."""
+    sys.exit(_main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    options = read_options(argv)
+    try:
+        config = load(options.config, vpp_in_use=bool(options.vpp_api_addr))
+    except ConfigFaults as faults:
+        _say(f"{options.config} is not usable:\n{faults}")
+        return EXIT_SYNTAX if faults.is_syntax else EXIT_SEMANTIC
+    if options.check:
+        sys.stdout.write(
+            f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
+        )
+        return EXIT_OK
+    logs.set_up(options.log_level)
+    failures: list[MaglevError] = []
+    try:
+        trio.run(_run, config, options)
+    except* MaglevError as group:
+        failures = list(_leaves(group))
+    for error in failures:
+        _say(str(error))
+    return EXIT_FAILED if failures else EXIT_OK
+
+
+async def _run(config: Config, options: Options) -> None:
+    if config.netns is not None:
+        raise ConfigError(
+            "healthchecker.netns is not supported by this version",
+            netns=config.netns,
+            hint="remove it, or run maglevd itself in that namespace; probes from the wrong one would be wrong",
+        )
+    await Daemon(config, options).run()
+
+
+def _leaves(group: BaseExceptionGroup[MaglevError]) -> Iterator[MaglevError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"maglevd: {text}\n")

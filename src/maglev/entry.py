@@ -1,0 +1,15 @@
+"""The console script of maglevd; keeps an interrupt during the imports from becoming a traceback."""
+
+import signal
+
+
+def maglevd() -> None:
+    """Run maglevd: until the daemon takes over its signals, Ctrl-C just ends the process."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from maglev.daemon import main  # imported late on purpose: it takes most of the start
+
+    main()
+
+
+if __name__ == "__main__":
+    maglevd()

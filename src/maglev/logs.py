@@ -1,0 +1,91 @@
+"""Events and notes as log lines, `time LEVEL name field=value ...` on stderr; decides nothing."""
+
+import dataclasses
+import enum
+import json
+import logging
+import sys
+import time
+from typing import assert_never
+
+from maglev.core.events import Event, Programmed
+from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
+
+logger = logging.getLogger("maglev")
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+MAX_OPS_TOLD = 4  # of one batch; the rest is counted
+
+
+def set_up(level: str) -> None:
+    """Log to stderr from `level` (a key of LEVELS) upwards."""
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_Formatter())
+    logger.handlers[:] = [stream]
+    logger.propagate = False
+    logger.setLevel(LEVELS[level])
+
+
+def write(event: Event) -> None:
+    """Log one event at its own level."""
+    if logger.isEnabledFor(event.level.value):
+        note(event.level.value, event.name, **_fields(event))
+
+
+def note(level: int, name: str, **fields: object) -> None:
+    """Log something that is no event of the core: starts, stops, what the daemon itself does."""
+    logger.log(level, "%s", " ".join([name, *(f"{key}={_text(value)}" for key, value in fields.items())]))
+
+
+def describe(op: Op) -> str:
+    """One operation in an operator's words."""
+    match op:
+        case SetConf(conf):
+            return f"set sources {conf.ipv4_source} {conf.ipv6_source}, {conf.sticky_buckets_per_core} sticky buckets"
+        case AddVip(vip, encap):
+            return f"add {vip} {encap.name.lower()}"
+        case DelVip(vip, reason):
+            return f"delete {vip} ({reason})"
+        case AddBackend(vip, backend, weight):
+            return f"add {backend} to {vip} with weight {weight}"
+        case DelBackend(vip, backend):
+            return f"delete {backend} from {vip}"
+        case SetWeight(vip, backend, weight, flush):
+            return f"set {backend} of {vip} to weight {weight}{' and flush' if flush else ''}"
+        case _:
+            assert_never(op)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        text = f"{moment}.{int(record.msecs):03}Z {record.levelname} {record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _fields(event: Event) -> dict[str, object]:
+    if isinstance(event, Programmed):
+        told = [describe(op) for op in event.ops[:MAX_OPS_TOLD]]
+        rest = len(event.ops) - len(told)
+        return {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
+    fields: dict[str, object] = {}
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        name = {"before": "from", "after": "to"}.get(field.name, field.name)
+        if field.name == "op":
+            fields[name] = describe(value)
+        elif dataclasses.is_dataclass(value):
+            fields |= {inner.name: getattr(value, inner.name) for inner in dataclasses.fields(value)}
+        else:
+            fields[name] = value
+    return fields
+
+
+def _text(value: object) -> str:
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    plain = text.isprintable() and text and not any(c in text for c in ' "=')
+    return text if plain else json.dumps(text, ensure_ascii=False)

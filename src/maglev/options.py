@@ -1,0 +1,63 @@
+"""maglevd's flags and their environment variables; a flag beats its variable."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maglev import __version__
+from maglev.logs import LEVELS
+
+EXIT_OK, EXIT_SYNTAX, EXIT_SEMANTIC, EXIT_FAILED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the environment ask for; an empty address means off."""
+
+    config: Path
+    grpc_addr: str
+    metrics_addr: str
+    vpp_api_addr: str
+    vpp_stats_addr: str
+    log_level: str
+    check: bool
+
+
+def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.environ) -> Options:
+    """Parse `argv`; bad words end the process with status 2 and a usage line, as argparse does it."""
+    parser = argparse.ArgumentParser(
+        prog="maglevd",
+        description="Checks backends, keeps VPP's load-balancer table in line with them, and serves its counters.",
+        epilog="Exit status: 0 stopped as asked or --check found the file valid; 1 the YAML cannot be read or parsed; "
+        "2 the configuration or the command line is wrong; 3 the daemon could not start.",
+        allow_abbrev=False,
+    )
+
+    def add(flag: str, default: str, what: str) -> None:
+        variable = "MAGLEV_" + flag.strip("-").upper().replace("-", "_")
+        parser.add_argument(
+            flag, default=environ.get(variable, default), help=f"{what} [{variable}] (default: {default or 'off'})"
+        )
+
+    add("--config", "/etc/vpp-maglev/maglev.yaml", "configuration file")
+    add("--grpc-addr", "127.0.0.1:9090", "gRPC listener, HOST:PORT or unix:PATH; empty = off; it has no authentication")
+    add("--metrics-addr", ":9091", "Prometheus listener; empty = off")
+    add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
+    add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
+    add("--log-level", "info", f"one of {', '.join(LEVELS)}")
+    parser.add_argument("--check", action="store_true", help="check the configuration and exit")
+    parser.add_argument("--version", action="version", version=f"maglevd {__version__}")
+    words = parser.parse_args(argv)
+    if words.log_level not in LEVELS:
+        parser.error(f"--log-level {words.log_level!r}: must be one of {', '.join(LEVELS)}")
+    return Options(
+        Path(words.config),
+        words.grpc_addr,
+        words.metrics_addr,
+        words.vpp_api_addr,
+        words.vpp_stats_addr,
+        words.log_level,
+        words.check,
+    )

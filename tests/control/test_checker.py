@@ -1,0 +1,107 @@
+import trio
+from trio.testing import MockClock
+
+from maglev.control.checker import Checker
+from maglev.core.desired import FrontendState
+from maglev.core.events import BackendTransition, FrontendTransition
+from maglev.core.health import State
+from maglev.core.model import Backend, Frontend
+from tests.control.fakes import VIP, FakeProbes, Journal, backend, clock, frontend
+
+
+def checker(probes: FakeProbes, journal: Journal, backends: list[Backend], frontends: list[Frontend]) -> Checker:
+    return Checker({b.name: b for b in backends}, {f.name: f for f in frontends}, 3, probes, journal, clock())
+
+
+async def test_one_pass_brings_an_unknown_backend_and_its_frontend_up(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    subject = checker(probes, journal, [backend(1)], [frontend("www", VIP, {"b1": 100})])
+    before = subject.health.value
+    assert before.backends["b1"].health.state is State.UNKNOWN
+    assert before.frontends["www"].resolved.state is FrontendState.UNKNOWN
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(1)  # first probes are spread over one fast interval
+        nursery.cancel_scope.cancel()
+
+    after = subject.health.value
+    assert after.backends["b1"].health.state is State.UP
+    assert after.frontends["www"].resolved.state is FrontendState.UP
+    assert [type(e) for e in journal.events if isinstance(e, BackendTransition | FrontendTransition)] == [
+        BackendTransition,
+        FrontendTransition,
+    ]
+
+
+async def test_a_dead_backend_goes_down_after_fall_failures_and_comes_back_after_rise(
+    autojump_clock: MockClock,
+) -> None:
+    probes, journal = FakeProbes(), Journal()
+    subject = checker(probes, journal, [backend(1)], [frontend("www", VIP, {"b1": 100})])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        assert subject.health.value.backends["b1"].health.counter == 4
+        probes.down.add(backend(1).address)
+        await trio.sleep(60)
+        down = subject.health.value.backends["b1"]
+        assert (down.health.state, down.health.counter) == (State.DOWN, 0)
+        assert (down.transitions[0].code, down.transitions[0].after) == ("L4CON", State.DOWN)
+        probes.down.clear()
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    words = [(e.before, e.after) for e in journal.events if isinstance(e, BackendTransition)]
+    assert words == [(State.UNKNOWN, State.UP), (State.UP, State.DOWN), (State.DOWN, State.UP)]
+    assert [t.after for t in subject.health.value.backends["b1"].transitions] == [State.UP, State.DOWN, State.UP]
+
+
+async def test_intervals_follow_the_health(autojump_clock: MockClock) -> None:
+    probes = FakeProbes()
+    subject = checker(probes, Journal(), [backend(1)], [])
+    address = backend(1).address
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(20)  # up and settled: every 10 s
+        settled = probes.count[address]
+        await trio.sleep(100)
+        assert probes.count[address] - settled == 10
+        probes.down.add(address)
+        await trio.sleep(30)  # down and settled: every 5 s
+        settled = probes.count[address]
+        await trio.sleep(100)
+        assert probes.count[address] - settled == 20
+        nursery.cancel_scope.cancel()
+
+
+async def test_disabled_backends_are_not_probed_and_unchecked_ones_are_up(autojump_clock: MockClock) -> None:
+    probes = FakeProbes()
+    backends = [backend(1, enabled=False), backend(2, check=None)]
+    subject = checker(probes, Journal(), backends, [frontend("www", VIP, {"b1": 100, "b2": 100})])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+
+    assert probes.count == {}
+    health = subject.health.value
+    assert [health.backends[n].health.state for n in ("b1", "b2")] == [State.DISABLED, State.UP]
+    assert health.frontends["www"].resolved.state is FrontendState.UP
+
+
+async def test_history_is_bounded(autojump_clock: MockClock) -> None:
+    probes = FakeProbes()
+    subject = checker(probes, Journal(), [backend(1)], [])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        for _ in range(4):
+            await trio.sleep(60)
+            probes.down ^= {backend(1).address}
+        nursery.cancel_scope.cancel()
+
+    assert len(subject.health.value.backends["b1"].transitions) == 3

@@ -1,0 +1,246 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from maglev.control.cell import Cell
+from maglev.control.reconciler import Reconciler
+from maglev.core.desired import resolve
+from maglev.core.events import Drift, OpRefused, Programmed
+from maglev.core.health import Health, State
+from maglev.core.model import Encap, Frontend
+from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight
+from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
+from maglev.core.warmup import Warmup
+from maglev.errors import Unavailable
+from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, backend, clock, frontend
+
+BACKENDS = [backend(1), backend(2), backend(3)]
+FRONTENDS = [frontend("one", VIP, {"b1": 100, "b2": 50}, {"b3": 10}), frontend("two", VIP2, {"b2": 100})]
+
+
+def health(states: dict[str, State], frontends: list[Frontend] = FRONTENDS) -> HealthStatus:
+    backends = {b.name: BackendStatus(b, Health(states[b.name], 0), 0, ()) for b in BACKENDS}
+    return HealthStatus(backends, {f.name: FrontendStatus(f, resolve(f, states)) for f in frontends})
+
+
+NO_WARMUP = Warmup(0, 0)
+UP = {"b1": State.UP, "b2": State.UP, "b3": State.UP}
+
+
+class Bench:
+    def __init__(self, vpp: FakeVpp, states: dict[str, State], warmup: Warmup = NO_WARMUP) -> None:
+        self.vpp = vpp
+        self.cell = Cell(health(states))
+        self.journal = Journal()
+        self.subject = Reconciler(CONF, 30, warmup, self.cell, self.journal, clock())
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.subject.serve, self.vpp)
+            await trio.sleep(0.001)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_empty_vpp_gets_the_whole_table(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        assert bench.vpp.table.conf == CONF
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}
+        assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert lb.observed == bench.vpp.table
+        indexes = bench.subject.indexes.value
+        assert indexes is not None
+        assert indexes.vips.keys() == {VIP, VIP2}
+    assert bench.subject.lb.value is None
+    assert bench.subject.indexes.value is None
+
+
+async def test_a_transition_moves_weights_with_one_write_and_no_audit(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.vpp.executed.clear()
+        audits = bench.vpp.audits
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.executed == [SetWeight(VIP, IPv4Address("10.0.0.1"), 0, flush=True)]
+        assert bench.vpp.audits == audits
+        bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 0, "10.0.0.2": 0, "10.0.0.3": 10}
+
+
+async def test_steady_state_sends_nothing_but_the_audit_of_the_interval(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.vpp.executed.clear()
+        audits = bench.vpp.audits
+        await trio.sleep(301)
+        assert bench.vpp.executed == []
+        assert bench.vpp.audits == audits + 10
+    assert bench.journal.of(Drift) == []
+
+
+async def test_drift_is_found_said_and_put_right(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        table = bench.vpp.table
+        meddled = replace(table.vips[VIP2], backends={IPv4Address("10.0.0.2"): ObservedBackend(7)})
+        bench.vpp.table = Observed(table.conf, {**table.vips, VIP2: meddled})
+        await trio.sleep(31)
+        assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
+    assert bench.journal.of(Drift) == [Drift(1)]
+
+
+async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        bench.vpp.executed.clear()
+        await trio.sleep(100)
+        assert bench.vpp.executed == []
+
+
+async def test_a_refused_vip_does_not_hold_up_the_others_and_is_tried_again(autojump_clock: MockClock) -> None:
+    def deny(op: Op) -> str:
+        return "VPP says no" if isinstance(op, AddVip) and op.vip == VIP and trio.current_time() < 95 else ""
+
+    bench = Bench(FakeVpp(deny=deny), UP)
+
+    async with bench.serving():
+        assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert "VPP says no" in lb.refused[VIP]
+        await trio.sleep(94)
+        tries = [op for op in bench.vpp.executed if isinstance(op, AddVip) and op.vip == VIP]
+        assert len(tries) == 4  # at once and on each sync interval, not in a busy loop
+        await trio.sleep(30)
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert not lb.refused
+    assert len(bench.journal.of(OpRefused)) == 1  # one line per reason, not per try
+
+
+async def test_indexes_are_withdrawn_before_the_vip_set_changes(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    seen: list[object] = []
+
+    def watch(op: Op) -> str:
+        seen.append((type(op), bench.subject.indexes.value))
+        return ""
+
+    async with bench.serving():
+        bench.vpp.deny = watch
+        extra = frontend("three", replace(VIP, port=443), {"b1": 1})
+        bench.cell.set(health(UP, [*FRONTENDS, extra]))
+        await trio.sleep(0.001)
+        assert seen == [(AddVip, None), (AddBackend, None)]
+        indexes = bench.subject.indexes.value
+        assert indexes is not None
+        assert extra.vip in indexes.vips
+
+
+async def test_vips_that_are_not_configured_are_removed_with_their_backends(autojump_clock: MockClock) -> None:
+    stray = ObservedVip(Encap.GRE4, False, 1024, {IPv4Address("10.9.9.9"): ObservedBackend(3)})
+    bench = Bench(FakeVpp(Observed(CONF, {replace(VIP, port=8080): stray})), UP)
+
+    async with bench.serving():
+        assert bench.vpp.table.vips.keys() == {VIP, VIP2}
+
+
+async def test_warmup_writes_nothing_early_then_what_is_known_then_everything(autojump_clock: MockClock) -> None:
+    stray = ObservedVip(Encap.GRE4, False, 1024, {})
+    vpp = FakeVpp(Observed(CONF, {replace(VIP, port=8080): stray}))
+    bench = Bench(vpp, {**UP, "b3": State.UNKNOWN}, Warmup(5, 30))
+
+    async with bench.serving():
+        await trio.sleep(4.9)
+        assert (vpp.audits, vpp.executed) == (0, [])
+        await trio.sleep(0.2)
+        assert vpp.weights(VIP2) == {"10.0.0.2": 100}  # all its backends are known
+        assert VIP not in vpp.table.vips  # b3 is not
+        assert replace(VIP, port=8080) in vpp.table.vips  # nothing is deleted yet
+        await trio.sleep(25)
+        assert vpp.table.vips.keys() == {VIP, VIP2}
+        assert vpp.weights(VIP)["10.0.0.3"] == 0
+
+
+async def test_a_restart_of_ours_writes_nothing_into_a_table_that_is_right(autojump_clock: MockClock) -> None:
+    vpp = FakeVpp()
+    async with Bench(vpp, UP).serving():
+        pass
+    vpp.executed.clear()
+
+    second = Bench(vpp, UP, Warmup(5, 30))
+    async with second.serving():
+        await trio.sleep(60)
+
+    assert vpp.executed == []
+
+
+async def test_a_lost_session_ends_serving_and_forgets_the_table(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    bench.vpp.is_lost = True
+
+    with pytest.raises(Unavailable):
+        await bench.subject.serve(bench.vpp)
+    assert bench.subject.lb.value is None
+
+
+async def test_a_vpp_that_stands_still_is_given_up(autojump_clock: MockClock) -> None:
+    class Stuck(FakeVpp):
+        async def audit(self) -> FakeVpp:
+            await trio.sleep_forever()
+            raise AssertionError
+
+    bench = Bench(Stuck(), UP)
+    with pytest.raises(Unavailable, match="within 60 s"):
+        await bench.subject.serve(bench.vpp)
+
+
+async def test_a_batch_stops_when_the_health_moves_on(autojump_clock: MockClock) -> None:
+    many = [backend(n, check=None) for n in range(1, 200)]
+    names = {b.name: 100 for b in many}
+    frontends = [frontend(f"f{n}", replace(VIP, port=n), names) for n in range(1, 6)]
+
+    def status(down: str) -> HealthStatus:
+        states = {b.name: State.DOWN if b.name == down else State.UP for b in many}
+        return HealthStatus(
+            {b.name: BackendStatus(b, Health(states[b.name], 0), 0, ()) for b in many},
+            {f.name: FrontendStatus(f, resolve(f, states)) for f in frontends},
+        )
+
+    bench = Bench(FakeVpp(), UP)
+    bench.cell.set(status("none"))
+
+    def meddle(op: Op) -> str:
+        if len(bench.vpp.executed) == 300:
+            bench.cell.set(status("b1"))
+        return ""
+
+    bench.vpp.deny = meddle
+    async with bench.serving():
+        pass
+
+    first_five = [op for op in bench.vpp.executed if isinstance(op, AddVip | SetConf)]
+    assert len(first_five) == 6
+    for f in frontends:
+        assert bench.vpp.weights(f.vip)["10.0.0.1"] == 0
+    programmed = [event for event in bench.journal.events if isinstance(event, Programmed)]
+    assert len(programmed[0].ops) == 512  # the batch under way was finished, the rest planned anew
