@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check fmt bench proto annotate dist clean
+.PHONY: help dev demo test check fmt bench proto lock annotate dist clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: $(STAMP)  ## benchmarks, each checked before it is timed
 
 proto: $(STAMP)  ## regenerate src/maglev/rpc/_pb from proto/
 	$(BIN)/python proto/generate.py
+
+lock: $(STAMP)  ## write constraints.txt from what .venv holds
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
 
 annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg.html
 	$(BIN)/cython -3 --annotate src/maglev/_statseg.pyx

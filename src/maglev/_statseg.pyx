@@ -1,1 +1,553 @@
-# placeholder while the rooms are being built
+# cython: language_level=3, binding=True, embedsignature=False
+"""Reads counters out of VPP's stats segment, safely; knows nothing of load balancing.
+
+How a read goes (VPP src/vlib/stats/stats.c is the writer): note the epoch once in_progress is 0; copy numbers out,
+checking every address, count and width before following it; look at in_progress and epoch again. Whatever was met,
+figure or fault, counts only if both stood still, else the read starts over. VPP counts without moving the epoch, and
+lengthens a vector in place without moving it either, so every word that can change is loaded exactly once.
+
+Below `with nogil` there is no Python object; the shared memory is only ever read. The one way left to die is a file
+that is shrunk between our fstat and the load (SIGBUS); VPP seals its segment against shrinking, unless it sits on
+huge pages.
+"""
+
+import threading
+
+cimport cython
+from cpython.buffer cimport (PyBUF_CONTIG_RO, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
+from cpython.exc cimport PyErr_SetFromErrno
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memset
+from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, mmap, munmap
+from posix.stat cimport fstat, struct_stat
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, nanosleep, timespec
+from posix.unistd cimport close
+
+cdef extern from *:
+    """
+    #include <fcntl.h>
+    #include <stdint.h>
+    #ifndef F_GET_SEALS
+    #define F_GET_SEALS 1034
+    #endif
+    #ifndef F_SEAL_SHRINK
+    #define F_SEAL_SHRINK 2
+    #endif
+    static inline uint64_t load_acquire(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
+    static inline uint64_t load_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED); }
+    static inline uint32_t load_u32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED); }
+    static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+    """
+    uint64_t load_acquire(const void *) noexcept nogil
+    uint64_t load_u64(const void *) noexcept nogil
+    uint32_t load_u32(const void *) noexcept nogil
+    void fence_acquire() noexcept nogil
+    int fcntl(int, int, ...) noexcept nogil
+    int F_DUPFD_CLOEXEC, F_GET_SEALS, F_SEAL_SHRINK
+
+SCALAR = 1
+SIMPLE = 2
+COMBINED = 3
+GAUGE = 9
+
+_KINDS = {0: "illegal entry", 1: "scalar", 2: "simple counter", 3: "combined counter", 4: "vector of names",
+          5: "empty entry", 6: "symlink", 7: "histogram", 8: "ring buffer", 9: "gauge"}
+
+cdef enum:
+    VERSION = 2
+    AT_BASE = 8
+    AT_EPOCH = 16
+    AT_IN_PROGRESS = 24
+    AT_DIRECTORY = 32
+    HEADER_SIZE = 40
+
+    ENTRY_SIZE = 144
+    AT_VALUE = 8
+    AT_NAME = 16
+    NAME_SIZE = 128
+
+    KIND_ILLEGAL = 0
+    KIND_SCALAR = 1
+    KIND_SIMPLE = 2
+    KIND_COMBINED = 3
+    KIND_EMPTY = 5
+    KIND_GAUGE = 9
+
+    MAX_THREADS = 4096      # VPP has a thread per CPU; a larger number would make one read take for ever
+    MAX_CACHED = 4096       # names of one epoch
+    PAUSE_NS = 20_000
+
+    UNKNOWN = -2            # Request.entry: to be looked up
+    MISSING = -1
+
+cdef enum Code:
+    OK, RACED, GONE, NO_MEMORY, BAD_VERSION, BAD_ADDRESS, BAD_COUNT, WRONG_KIND, WRONG_ROOM
+
+
+class SegmentError(Exception):
+    """Base of what reading a segment can end in."""
+
+
+class Raced(SegmentError):
+    """The writer never stood still for long enough; try again later."""
+
+
+class Corrupt(SegmentError):
+    """The segment breaks its own rules; what and where is in the message. Do not try again on this map."""
+
+
+class Gone(SegmentError):
+    """The segment was closed here, or its file was shrunk."""
+
+
+cdef struct View:           # the map as seen by one try, and what was wrong with it
+    const uint8_t *map
+    uint64_t size
+    int shrinkable          # the descriptor to ask, or -1 when the file is sealed
+    int max_tries
+    double max_wait_s
+    uint64_t base
+    uint64_t epoch
+    uint64_t resolved_epoch # the one Request.entry is known from
+    uint64_t directory      # as an address
+    const uint8_t *entries
+    uint64_t count
+    Code code
+    const char *what
+    uint64_t seen
+    size_t request          # the one being served
+
+cdef struct Request:
+    const char *name        # without its leading slash, and without any NUL
+    size_t length
+    bint slash
+    int64_t entry
+    uint32_t kind
+    uint64_t value          # of a scalar
+    Py_buffer indexes
+    Py_buffer out
+
+cdef struct Batch:
+    Request *requests
+    size_t count
+
+cdef struct Copy:
+    uint8_t *entries
+    uint64_t count
+
+cdef uint64_t NEVER = <uint64_t>-1
+
+ctypedef bint (*Work)(View *, void *) noexcept nogil
+
+
+cdef inline bint fail(View *view, Code code, const char *what, uint64_t seen) noexcept nogil:
+    view.code, view.what, view.seen = code, what, seen
+    return False
+
+
+cdef const uint8_t *vector(View *view, uint64_t address, uint64_t width, const char *what, uint64_t *count) noexcept nogil:
+    """The first element and the count of the vector at VPP's `address`, or NULL when it is not wholly inside."""
+    cdef uint64_t offset = address - view.base      # wraps to something huge below the base
+    if offset < HEADER_SIZE + 8 or offset > view.size or offset % 8:
+        fail(view, BAD_ADDRESS, what, address)
+        return NULL
+    count[0] = load_u32(view.map + offset - 8)
+    if count[0] > (view.size - offset) // width:
+        fail(view, BAD_COUNT, what, count[0])
+        return NULL
+    return view.map + offset
+
+
+cdef double now_s() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec + now.tv_nsec * 1e-9
+
+
+cdef bint is_whole(View *view) noexcept nogil:
+    cdef struct_stat status
+    if view.shrinkable < 0 or (fstat(view.shrinkable, &status) == 0 and <uint64_t>status.st_size >= view.size):
+        return True
+    return fail(view, GONE, b"the file was shrunk below", view.size)
+
+
+cdef bint settle(View *view, double deadline) noexcept nogil:
+    """Wait until the writer is out and note the epoch."""
+    cdef timespec pause
+    pause.tv_sec, pause.tv_nsec = 0, PAUSE_NS
+    if not is_whole(view):
+        return False
+    while True:
+        view.epoch = load_acquire(view.map + AT_EPOCH)
+        if load_acquire(view.map + AT_IN_PROGRESS) == 0:
+            return True
+        if now_s() >= deadline:
+            return fail(view, RACED, b"in_progress never went to 0, at", view.epoch)
+        nanosleep(&pause, NULL)
+
+
+cdef bint enter(View *view) noexcept nogil:
+    """Find the directory."""
+    cdef uint64_t version = load_u64(view.map)
+    view.directory = load_u64(view.map + AT_DIRECTORY)
+    if version != VERSION:
+        return fail(view, BAD_VERSION, b"version", version)
+    view.base = load_u64(view.map + AT_BASE)
+    view.entries = vector(view, view.directory, ENTRY_SIZE, b"directory", &view.count)
+    return view.entries != NULL
+
+
+cdef bint stood_still(View *view) noexcept nogil:
+    fence_acquire()
+    # In this order: VPP moves the epoch before it clears in_progress.
+    if load_acquire(view.map + AT_IN_PROGRESS) or load_acquire(view.map + AT_EPOCH) != view.epoch:
+        return False
+    # VPP adds symlinks without the lock, and the directory may move for it.
+    return load_u64(view.map + AT_DIRECTORY) == view.directory
+
+
+cdef void read(View *view, Work work, void *job) noexcept nogil:
+    """Do `work` until the writer stood still throughout; the outcome is in view.code."""
+    cdef double deadline = now_s() + view.max_wait_s
+    for _ in range(view.max_tries):
+        view.code = OK
+        if not settle(view, deadline):
+            return
+        if enter(view):
+            work(view, job)
+        if stood_still(view):
+            return
+        view.resolved_epoch = NEVER
+        if now_s() >= deadline:
+            break
+    fail(view, RACED, b"the epoch kept moving, now", load_acquire(view.map + AT_EPOCH))
+
+
+cdef bint matches(const uint8_t *entry, const Request *request, bint *same_spelling) noexcept nogil:
+    cdef const char *name = <const char *>entry + AT_NAME
+    cdef size_t size = NAME_SIZE
+    cdef uint32_t kind = load_u32(entry)
+    same_spelling[0] = (name[0] == b"/") == request.slash
+    if name[0] == b"/":
+        name += 1
+        size -= 1
+    return (kind != KIND_ILLEGAL and kind != KIND_EMPTY and request.length < size and name[request.length] == 0
+            and memcmp(name, request.name, request.length) == 0)
+
+
+cdef void resolve(View *view, Request *request) noexcept nogil:
+    """Find the entry of that name, preferring the very spelling; one known under this epoch only has to match still."""
+    cdef uint64_t i
+    cdef bint same_spelling
+    if view.resolved_epoch != view.epoch:
+        request.entry = UNKNOWN if request.length else MISSING
+    if request.entry == MISSING:
+        return
+    if (request.entry >= 0 and <uint64_t>request.entry < view.count
+            and matches(view.entries + request.entry * ENTRY_SIZE, request, &same_spelling)):
+        return
+    request.entry = MISSING
+    for i in range(view.count):
+        if matches(view.entries + i * ENTRY_SIZE, request, &same_spelling):
+            request.entry = i
+            if same_spelling:
+                return
+
+
+cdef void add_simple(const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
+    cdef size_t i
+    cdef uint64_t at
+    for i in range(count):
+        at = load_u64(&indexes[i])      # once: the caller's buffer may change under us
+        if at < length:
+            out[i] += load_u64(&source[at])
+
+
+cdef void add_combined(const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
+    cdef size_t i
+    cdef uint64_t at
+    for i in range(count):
+        at = load_u64(&indexes[i])
+        if at < length:
+            out[2 * i] += load_u64(&source[2 * at])
+            out[2 * i + 1] += load_u64(&source[2 * at + 1])
+
+
+cdef bint sum_one(View *view, Request *request) noexcept nogil:
+    cdef const uint8_t *entry
+    cdef const uint64_t *threads
+    cdef const uint64_t *source
+    cdef uint64_t address, thread, thread_count, length
+    cdef size_t count = request.indexes.len // 8
+    cdef size_t room = request.out.len // 8
+    cdef uint64_t words = 1
+    memset(request.out.buf, 0, request.out.len)
+    resolve(view, request)
+    if request.entry == MISSING:
+        return True
+    entry = view.entries + request.entry * ENTRY_SIZE
+    request.kind = load_u32(entry)
+    if request.kind == KIND_COMBINED:
+        words = 2
+    elif request.kind != KIND_SIMPLE:
+        return fail(view, WRONG_KIND, b"counter", request.kind)
+    if room != count * words:
+        return fail(view, WRONG_ROOM, b"out", count * words)
+    address = load_u64(entry + AT_VALUE)
+    if address == 0:
+        return True
+    threads = <const uint64_t *>vector(view, address, 8, b"vector of threads", &thread_count)
+    if threads == NULL:
+        return False
+    if thread_count > MAX_THREADS:
+        return fail(view, BAD_COUNT, b"vector of threads", thread_count)
+    for thread in range(thread_count):
+        address = load_u64(&threads[thread])
+        if address == 0:
+            continue
+        source = <const uint64_t *>vector(view, address, 8 * words, b"vector of one thread", &length)
+        if source == NULL:
+            return False
+        if words == 1:
+            add_simple(source, length, <const uint64_t *>request.indexes.buf, <uint64_t *>request.out.buf, count)
+        else:
+            add_combined(source, length, <const uint64_t *>request.indexes.buf, <uint64_t *>request.out.buf, count)
+    return True
+
+
+cdef bint sum_batch(View *view, void *job) noexcept nogil:
+    cdef Batch *batch = <Batch *>job
+    cdef size_t i
+    for i in range(batch.count):
+        view.request = i
+        if not sum_one(view, &batch.requests[i]):
+            return False
+    return True
+
+
+cdef bint read_scalar(View *view, void *job) noexcept nogil:
+    cdef Request *request = <Request *>job
+    resolve(view, request)
+    if request.entry == MISSING:
+        return True
+    request.kind = load_u32(view.entries + request.entry * ENTRY_SIZE)
+    if request.kind != KIND_SCALAR and request.kind != KIND_GAUGE:
+        return fail(view, WRONG_KIND, b"scalar", request.kind)
+    request.value = load_u64(view.entries + request.entry * ENTRY_SIZE + AT_VALUE)
+    return True
+
+
+cdef bint copy_directory(View *view, void *job) noexcept nogil:
+    cdef Copy *copy = <Copy *>job
+    cdef void *room = realloc(copy.entries, (view.count + 1) * ENTRY_SIZE)
+    if room == NULL:
+        return fail(view, NO_MEMORY, b"directory", view.count)
+    copy.entries, copy.count = <uint8_t *>room, view.count
+    memcpy(copy.entries, view.entries, view.count * ENTRY_SIZE)
+    return True
+
+
+@cython.final
+cdef class Segment:
+    """One mapped stats segment; see the stub for what each call promises."""
+
+    cdef View view
+    cdef int fd
+    cdef object lock            # held throughout a read, so that close waits for it
+    cdef dict entries           # name -> where it was found under view.resolved_epoch
+
+    def __cinit__(self, int fd, int max_tries=64, double max_wait_s=0.05):
+        cdef struct_stat status
+        cdef void *at
+        cdef int seals
+        self.fd = -1
+        self.lock = threading.Lock()
+        self.entries = {}
+        if max_tries < 1 or not 0 <= max_wait_s <= 3600:
+            raise ValueError("a read needs at least one try, and may wait for 0 to 3600 seconds")
+        if fstat(fd, &status):
+            PyErr_SetFromErrno(OSError)
+        if status.st_size < HEADER_SIZE:
+            raise Corrupt(f"a file of {status.st_size} bytes is no stats segment: its header alone has {HEADER_SIZE}")
+        self.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+        if self.fd < 0:
+            PyErr_SetFromErrno(OSError)
+        at = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, self.fd, 0)
+        if at == MAP_FAILED:
+            PyErr_SetFromErrno(OSError)
+        seals = fcntl(self.fd, F_GET_SEALS)
+        self.view.map, self.view.size = <const uint8_t *>at, status.st_size
+        self.view.shrinkable = -1 if seals >= 0 and seals & F_SEAL_SHRINK else self.fd
+        self.view.max_tries, self.view.max_wait_s = max_tries, max_wait_s
+        self.view.resolved_epoch = NEVER
+        if load_u64(self.view.map) != VERSION:
+            raise Corrupt(f"version {load_u64(self.view.map)} of the layout, expected {VERSION}: this is no stats segment, or a newer one")
+
+    def __dealloc__(self):
+        self.unmap()
+
+    def close(self):
+        """Unmap; later calls raise Gone. Waits for a read on another thread. Closing twice is fine."""
+        with self.lock:
+            self.unmap()
+
+    @property
+    def epoch(self):
+        """The present epoch of the directory."""
+        with self.lock:
+            self.check_open()
+            if not is_whole(&self.view):
+                raise self.problem([])
+            return load_acquire(self.view.map + AT_EPOCH)
+
+    def names(self):
+        """Every entry of the directory with its type."""
+        cdef Copy copy
+        copy.entries, copy.count = NULL, 0
+        try:
+            with self.lock:
+                self.check_open()
+                with nogil:
+                    read(&self.view, copy_directory, &copy)
+                if self.view.code != OK:
+                    raise self.problem([])
+            return _names(&copy)
+        finally:
+            free(copy.entries)
+
+    def scalar(self, str name not None):
+        """The value of a scalar or gauge, under either spelling of its name."""
+        cdef Request request
+        memset(&request, 0, sizeof(request))
+        cdef bytes kept = _name_request(&request, name)
+        with self.lock:
+            self.check_open()
+            request.entry = self.entries.get(name, UNKNOWN)
+            with nogil:
+                read(&self.view, read_scalar, &request)
+            if self.view.code != OK:
+                raise self.problem([name])
+            self.remember(name, request.entry)
+        del kept
+        if request.entry == MISSING:
+            raise KeyError(name)
+        return <double>request.value
+
+    def sum_at(self, requests):
+        """Sum counters over all threads at given indexes, all requests under one epoch; returns that epoch."""
+        cdef list own = list(requests)      # nobody else can lengthen this one
+        cdef list names = []
+        cdef list kept = []
+        cdef Batch batch
+        cdef size_t i
+        batch.count = len(own)
+        batch.requests = <Request *>PyMem_Calloc(batch.count + 1, sizeof(Request))
+        if batch.requests == NULL:
+            raise MemoryError
+        try:
+            for i, (name, indexes, out) in enumerate(own):
+                names.append(name)
+                kept.append(_name_request(&batch.requests[i], name))
+                _take_buffers(&batch.requests[i], name, indexes, out)
+            with self.lock:
+                self.check_open()
+                for i in range(batch.count):
+                    batch.requests[i].entry = self.entries.get(names[i], UNKNOWN)
+                with nogil:
+                    read(&self.view, sum_batch, &batch)
+                if self.view.code != OK:
+                    raise self.problem(names)
+                for i in range(batch.count):
+                    self.remember(names[i], batch.requests[i].entry)
+                return self.view.epoch
+        finally:
+            for i in range(batch.count):
+                PyBuffer_Release(&batch.requests[i].indexes)
+                PyBuffer_Release(&batch.requests[i].out)
+            PyMem_Free(batch.requests)
+
+    cdef int check_open(self) except -1:
+        if self.view.map == NULL:
+            raise Gone("the segment was closed")
+        self.view.request = 0
+        return 0
+
+    cdef void unmap(self) noexcept:
+        if self.view.map != NULL:
+            munmap(<void *>self.view.map, self.view.size)
+            self.view.map = NULL
+        if self.fd >= 0:
+            close(self.fd)
+            self.fd = -1
+
+    cdef int remember(self, str name, int64_t entry) except -1:
+        if self.view.resolved_epoch != self.view.epoch or len(self.entries) >= MAX_CACHED:
+            self.entries.clear()
+            self.view.resolved_epoch = self.view.epoch
+        self.entries[name] = entry
+        return 0
+
+    cdef object problem(self, list names):
+        """What the last read ended in, as an exception."""
+        cdef View *view = &self.view
+        what, seen = view.what.decode(), view.seen
+        name = repr(names[view.request]) if view.request < <size_t>len(names) else "directory"
+        if view.code == RACED:
+            return Raced(f"{what} {seen}; try again later")
+        if view.code == GONE:
+            return Gone(f"{what} {seen} bytes; connect again")
+        if view.code == WRONG_KIND:
+            return ValueError(f"{name} is of type {seen} ({_KINDS.get(seen, 'unknown')}), which is no {what}")
+        if view.code == WRONG_ROOM:
+            return ValueError(f"{name} takes {seen} numbers in out")
+        if view.code == BAD_ADDRESS:
+            return Corrupt(f"{name}: {what} at {seen:#x}, outside the segment at {view.base:#x} of {view.size:#x} bytes, or not aligned")
+        if view.code == BAD_COUNT:
+            return Corrupt(f"{name}: {what} of {seen} elements does not fit in a segment of {view.size:#x} bytes")
+        if view.code == BAD_VERSION:
+            return Corrupt(f"version {seen} of the layout, expected {VERSION}")
+        return MemoryError()
+
+
+cdef bytes _name_request(Request *request, str name):
+    """The bytes that have to live as long as the request. A name that cannot be one is never found."""
+    cdef bytes raw = name.encode("utf-8", "surrogateescape")
+    request.slash = raw.startswith(b"/")
+    raw = b"" if b"\0" in raw else raw[request.slash:]
+    request.name, request.length = raw, len(raw)
+    return raw
+
+
+cdef int _take_buffers(Request *request, str name, object indexes, object out) except -1:
+    _take_buffer(&request.indexes, indexes, PyBUF_CONTIG_RO, f"{name!r}: indexes")
+    _take_buffer(&request.out, out, PyBUF_CONTIG_RO | PyBUF_WRITABLE, f"{name!r}: out")
+    if request.out.len != request.indexes.len and request.out.len != 2 * request.indexes.len:
+        raise ValueError(f"{name!r}: out has {request.out.len // 8} numbers for {request.indexes.len // 8} indexes: neither one nor two each")
+    return 0
+
+
+cdef int _take_buffer(Py_buffer *buffer, object source, int flags, str what) except -1:
+    try:
+        PyObject_GetBuffer(source, buffer, flags | PyBUF_FORMAT)
+    except BufferError as error:
+        raise ValueError(f"{what} must be contiguous{', and writable' if flags & PyBUF_WRITABLE else ''}: {error}") from error
+    if buffer.ndim != 1 or buffer.itemsize != 8 or buffer.format == NULL or buffer.format not in (b"Q", b"L"):
+        raise ValueError(f"{what} must hold unsigned 64-bit numbers in one dimension, as array('Q') does")
+    return 0
+
+
+cdef dict _names(Copy *copy):
+    cdef dict found = {}
+    cdef uint64_t i
+    cdef uint32_t kind
+    for i in range(copy.count):
+        kind = load_u32(copy.entries + i * ENTRY_SIZE)
+        if kind == KIND_ILLEGAL or kind == KIND_EMPTY:
+            continue
+        name, end, _ = (<const char *>copy.entries + i * ENTRY_SIZE + AT_NAME)[:NAME_SIZE].partition(b"\0")
+        if not end:
+            raise Corrupt(f"directory: the name of entry {i} has no end")
+        found[name.decode("utf-8", "surrogateescape")] = kind
+    return found

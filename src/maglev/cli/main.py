@@ -1,0 +1,134 @@
+"""maglevc: words in, text out, and an exit status; the only module of the CLI that touches the process.
+
+gRPC is imported when a server is to be called: wrong words need none of it, and an early Ctrl-C meets our own code.
+"""
+
+import argparse
+import contextlib
+import enum
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import maglev
+from maglev.cli import grammar
+from maglev.errors import ConfigError, MaglevError, Refused
+
+SERVER = "localhost:9090"
+_CALL_TIMEOUT_S = 10.0
+
+
+class Exit(enum.IntEnum):
+    """What the exit status says."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_SERVER = 3
+    NO_OUTPUT = 74  # EX_IOERR
+    INTERRUPTED = 130  # 128 + SIGINT
+    BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; `argv` without the program's name."""
+    return run(sys.argv[1:] if argv is None else argv, os.environ, time.time_ns)
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str], now_ns: Callable[[], int]) -> int:
+    """Run one command and say how it went; raises SystemExit for --help, --version and wrong options only."""
+    parser = _parser(environ)
+    try:
+        options = parser.parse_intermixed_args(argv)
+        if not options.words:
+            parser.print_help(sys.stderr)
+            return Exit.USAGE
+        lines = _answer(grammar.parse(options.words), options.server, options.color == "true", now_ns)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except MaglevError as error:
+        _complain(str(error))
+        return _status_of(error)
+    return _write(lines)
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    width = max(len(rule.synopsis) for rule in grammar.RULES)
+    commands = "\n".join(f"  {rule.synopsis.ljust(width)}  {rule.help}" for rule in grammar.RULES)
+    parser = argparse.ArgumentParser(
+        prog="maglevc",
+        usage="maglevc [OPTION]... WORD...",
+        description="Ask a running maglevd. Words may be cut to unique prefixes: `maglevc sh fr`.",
+        epilog=f"commands:\n{commands}\n\nAn interactive shell, for no words at all, is still to come.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    server = environ.get("MAGLEV_SERVER") or SERVER
+    parser.add_argument("--server", default=server, metavar="ADDRESS", help=f"of maglevd; MAGLEV_SERVER, or {SERVER}")
+    parser.add_argument("--color", choices=("true", "false"), default="false", help="colour states (default: false)")
+    parser.add_argument("--version", action="version", version=f"maglevc {maglev.__version__}")
+    parser.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
+    return parser
+
+
+def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Callable[[], int]) -> list[str]:
+    """The lines that `command` prints. Raises what the client raises."""
+    if isinstance(command, grammar.ShowVersion):
+        return [f"maglevc {maglev.__version__}"]
+
+    from maglev.cli import render
+    from maglev.cli.client import Client
+
+    paint = render.coloured if is_coloured else render.plain
+    with Client(server, _CALL_TIMEOUT_S) as client:
+        match command:
+            case grammar.ShowFrontends(None):
+                return render.frontends(client.frontends(), paint)
+            case grammar.ShowFrontends(str(name)):
+                info = client.frontend(name)
+                return render.frontend(info, {each.name: each.state for each in client.backends()}, paint)
+            case grammar.ShowBackends(None):
+                return render.backends(client.backends(), now_ns(), paint)
+            case grammar.ShowBackends(str(name)):
+                return render.backend(client.backend(name), now_ns(), paint)
+            case grammar.ShowVppInfo():
+                return render.vpp_info(client.vpp_info(), now_ns())
+            case grammar.ShowLbState():
+                return render.lb_state(client.lb_state(), now_ns())
+            case grammar.ShowLbCounters():
+                return render.lb_counters(client.lb_counters(), now_ns())
+
+
+def _status_of(error: MaglevError) -> Exit:
+    if isinstance(error, ConfigError):
+        return Exit.USAGE
+    return Exit.REFUSED if isinstance(error, Refused) else Exit.NO_SERVER
+
+
+def _write(lines: Sequence[str]) -> Exit:
+    try:
+        if sys.stdout is None:  # started with it closed
+            raise OSError("standard output is closed")  # noqa: TRY301
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except OSError as error:
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            # Python flushes once more at exit and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return Exit.BROKEN_PIPE  # whoever read us has seen enough
+        _complain(f"cannot write the answer: {error}")
+        return Exit.NO_OUTPUT
+    return Exit.OK
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"maglevc: {sentence}", file=sys.stderr)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

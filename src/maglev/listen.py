@@ -1,0 +1,123 @@
+"""Where a server of ours listens: text -> address -> bound sockets, or one clear error; knows nothing of what is served."""
+
+import errno
+import os
+import re
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from maglev.errors import ConfigError
+
+FORMS = "write HOST:PORT, :PORT for all interfaces, or [IPV6]:PORT"
+BACKLOG = 128
+_TCP = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})")
+_UNIX_PATH_BYTES = 107  # sun_path, less its closing NUL
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """Host and port; an empty host means all interfaces of both families, port 0 any free port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """A socket in the file system."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+def parse(text: str) -> TcpAddress | UnixAddress:
+    """`host:port`, `:port`, `[::1]:port` or `unix:/path`. Raises ConfigError."""
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if not path or "\0" in path or len(os.fsencode(path)) > _UNIX_PATH_BYTES:
+            raise ConfigError(f"cannot listen on {text!r}", hint=f"a socket path has 1 to {_UNIX_PATH_BYTES} bytes")
+        return UnixAddress(path)
+    match = _TCP.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ConfigError(f"cannot listen on {text!r}", hint=FORMS)
+    return TcpAddress(match["six"] or match["host"] or "", int(match["port"]))
+
+
+def bind(address: TcpAddress) -> list[socket.socket]:
+    """Listening sockets, one per address that the host stands for, all on one port; no other process can share it.
+
+    Raises ConfigError when the host is unknown or not ours, or the port is in use or not allowed.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        if not address.host and socket.has_dualstack_ipv6():
+            both = socket.create_server(
+                ("", address.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
+            )
+            return [both]
+        port = address.port
+        for family, where in _resolve(address):
+            sockets.append(socket.create_server((where, port), family=family, backlog=BACKLOG))
+            port = sockets[0].getsockname()[1]
+    except (OSError, ValueError) as error:
+        for opened in sockets:
+            opened.close()
+        raise _refusal(str(address), error) from error
+    return sockets
+
+
+def check(address: TcpAddress | UnixAddress) -> None:
+    """Raise the ConfigError that listening on `address` would end in; for libraries that only say yes or no."""
+    if isinstance(address, TcpAddress):
+        for opened in bind(address):
+            opened.close()
+        return
+    path = Path(address.path)
+    try:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        if path.exists() and _is_answered(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _refusal(str(address), error) from error
+
+
+def _resolve(address: TcpAddress) -> list[tuple[socket.AddressFamily, str]]:
+    found = socket.getaddrinfo(address.host or "0.0.0.0", None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # noqa: S104 - an empty host asks for all interfaces
+    return list(dict.fromkeys((family, str(where[0])) for family, _, _, _, where in found))
+
+
+def _is_answered(path: Path) -> bool:
+    """Whether somebody listens there; a socket file that a dead process left behind is not answered."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def _refusal(address: str, error: OSError | ValueError) -> ConfigError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            hint = "another program listens there, perhaps a second maglevd: stop it or choose another address"
+        case errno.EACCES:
+            hint = "this needs more rights: ports below 1024 are root's, a socket needs a directory we may write to"
+        case errno.EADDRNOTAVAIL:
+            hint = "this machine has no such address"
+        case _:
+            hint = "choose an address of this machine"
+    return ConfigError(f"cannot listen on {address}: {reason}", hint=hint)

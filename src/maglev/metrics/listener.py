@@ -1,0 +1,200 @@
+"""Serves /metrics over HTTP/1.1 on an asyncio loop; must not know what is measured.
+
+One request per connection: a scraper comes every few seconds, and a connection that is closed after its answer needs
+no idle timer. Each connection has a deadline to send its request and one to take its answer.
+"""
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from urllib.parse import urlsplit
+
+import h11
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder, gzip_accepted
+
+from maglev import listen
+from maglev.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 4096
+_TEXT = "text/plain; charset=utf-8"
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of what strangers can make us hold: connections, seconds per direction, bytes of a request's head."""
+
+    connections: int = 64
+    deadline_s: float = 10.0
+    head_bytes: int = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, complete; to a HEAD the body is only measured."""
+
+    code: int
+    body: bytes
+    content_type: str = _TEXT
+    headers: tuple[tuple[str, str], ...] = ()
+    is_head: bool = False
+
+
+class Listener:
+    """A listening /metrics; made by `start`."""
+
+    def __init__(self, registry: CollectorRegistry, limits: Limits) -> None:
+        self.port = 0
+        self._registry = registry
+        self._limits = limits
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def listen(self, address: listen.TcpAddress) -> None:
+        """Begin to accept. Raises ConfigError."""
+        sockets = listen.bind(address)
+        self.port = sockets[0].getsockname()[1]
+        for each in sockets:
+            self._servers.append(await asyncio.start_server(self._accept, sock=each, limit=_CHUNK))
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection."""
+        for server in self._servers:
+            server.close()
+        connections = list(self._connections)
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= self._limits.connections:
+            writer.write(_BUSY)
+            writer.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="metrics connection")
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
+        try:
+            answer = await self._answer(protocol, reader)
+            if answer is not None:
+                async with asyncio.timeout(self._limits.deadline_s):
+                    writer.write(_encoded(protocol, answer))
+                    await writer.drain()
+                    await _linger(reader, writer)
+        except (TimeoutError, OSError) as error:
+            log.debug("metrics connection lost: %r", error)
+        finally:
+            writer.transport.abort()
+
+    async def _answer(self, protocol: h11.Connection, reader: asyncio.StreamReader) -> Answer | None:
+        """Read one request and answer it; None when the peer left without one."""
+        try:
+            async with asyncio.timeout(self._limits.deadline_s):
+                request = await _request(protocol, reader)
+        except TimeoutError:
+            return _refusal(408, f"no whole request within {self._limits.deadline_s:g} s")
+        except h11.RemoteProtocolError as error:
+            return _refusal(error.error_status_hint, str(error))
+        if request is None:
+            return None
+        return replace(answer(request, self._registry), is_head=request.method == b"HEAD")
+
+
+async def start(address: str, registry: CollectorRegistry, limits: Limits | None = None) -> Listener:
+    """Serve `registry` at `address`: `host:port`, `:port` or `[::1]:port`.
+
+    Raises ConfigError when that is no address, is in use, or cannot be listened on.
+    """
+    where = listen.parse(address)
+    if isinstance(where, listen.UnixAddress):
+        raise ConfigError(f"cannot serve metrics on {where}", hint=f"Prometheus scrapes TCP only: {listen.FORMS}")
+    listener = Listener(registry, limits or Limits())
+    await listener.listen(where)
+    return listener
+
+
+def answer(request: h11.Request, registry: CollectorRegistry) -> Answer:
+    """What a request gets."""
+    try:
+        path = urlsplit(request.target.decode("ascii")).path
+    except ValueError as error:
+        return _refusal(400, f"bad target: {error}")
+    page = _PAGES.get(path)
+    if page is None:
+        return _refusal(404, "nothing here; metrics are at /metrics")
+    if request.method not in (b"GET", b"HEAD"):
+        return _refusal(405, "GET and HEAD only", (("Allow", "GET, HEAD"),))
+    try:
+        return page(request, registry)
+    except Exception:
+        log.exception("metrics could not be rendered")
+        return _refusal(500, "metrics could not be rendered; maglevd's log says why")
+
+
+def _metrics(request: h11.Request, registry: CollectorRegistry) -> Answer:
+    try:
+        encode, content_type = choose_encoder(_header(request, b"accept"))
+    except (TypeError, ValueError):  # prometheus_client compares the version asked for as if it were always numbers
+        encode, content_type = choose_encoder("")
+    body, headers = encode(registry), [("Vary", "Accept, Accept-Encoding")]
+    if gzip_accepted(_header(request, b"accept-encoding")):
+        body = gzip.compress(body, compresslevel=1, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    return Answer(200, body, content_type, tuple(headers))
+
+
+def _pointer(_: h11.Request, __: CollectorRegistry) -> Answer:
+    return Answer(200, b"maglevd: metrics are at /metrics\n")
+
+
+_PAGES: dict[str, Callable[[h11.Request, CollectorRegistry], Answer]] = {"/": _pointer, "/metrics": _metrics}
+
+
+def _header(request: h11.Request, name: bytes) -> str:
+    return ",".join(value.decode("latin-1") for key, value in request.headers if key == name)
+
+
+def _refusal(code: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    return Answer(code, f"{sentence}\n".encode(), headers=headers)
+
+
+async def _request(protocol: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
+    """The head of one request; None when the peer closed first. Raises h11.RemoteProtocolError."""
+    while True:
+        event = protocol.next_event()
+        if isinstance(event, h11.Request):
+            return event
+        if event is not h11.NEED_DATA:
+            return None
+        protocol.receive_data(await reader.read(_CHUNK))
+
+
+def _encoded(protocol: h11.Connection, answer: Answer) -> bytes:
+    headers = [
+        ("Date", formatdate(usegmt=True)),
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        ("Connection", "close"),
+        *answer.headers,
+    ]
+    parts = [protocol.send(h11.Response(status_code=answer.code, headers=headers))]
+    if not answer.is_head:
+        parts.append(protocol.send(h11.Data(data=answer.body)))
+    parts.append(protocol.send(h11.EndOfMessage()))
+    return b"".join(part for part in parts if part)
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close our side, then read until the peer has closed: closing on unread bytes would reset the answer away."""
+    writer.write_eof()
+    while await reader.read(_CHUNK):
+        pass

@@ -1,0 +1,164 @@
+"""Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from maglev.core.counters import BackendCounters, Sample, VipCounters
+from maglev.core.health import State, Transition, ceiling
+from maglev.core.model import IPAddress, LbConf, VipKey, VppInfo, address_order
+from maglev.core.plan import ObservedBackend, ObservedVip
+from maglev.core.status import BackendStatus, FrontendStatus, LbStatus
+from maglev.rpc._pb import maglev_pb2 as pb
+
+
+def frontend_info(status: FrontendStatus) -> pb.FrontendInfo:
+    """A frontend with every pool, in order of preference."""
+    frontend, resolved = status.frontend, status.resolved
+    active = resolved.active_pool
+    return pb.FrontendInfo(
+        name=frontend.name,
+        address=str(frontend.vip.prefix),
+        protocol=frontend.vip.protocol_name,
+        port=frontend.vip.port,
+        pools=[
+            pb.PoolInfo(
+                name=pool.name,
+                backends=[
+                    pb.PoolBackendInfo(name=name, weight=weight, effective_weight=cells[name].weight)
+                    for name, weight in pool.weights.items()
+                ],
+            )
+            for pool, cells in zip(frontend.pools, resolved.pools, strict=True)
+        ],
+        description=frontend.description,
+        src_ip_sticky=frontend.src_ip_sticky,
+        flush_on_down=frontend.flush_on_down,
+        state=resolved.state.word,
+        active_pool=None if active is None else frontend.pools[active].name,
+    )
+
+
+def backend_info(status: BackendStatus) -> pb.BackendInfo:
+    """A backend; counter, its maximum and rise stay 0 for one that is not checked, which has no counter."""
+    backend, check = status.backend, status.backend.check
+    return pb.BackendInfo(
+        name=backend.name,
+        address=str(backend.address),
+        state=status.health.state.word,
+        healthcheck=check.name if check else "",
+        enabled=status.health.state is not State.DISABLED,
+        counter=status.health.counter if check else 0,
+        counter_max=ceiling(check.policy) if check else 0,
+        rise=check.policy.rise if check else 0,
+        changed_at_ns=status.changed_at_ns,
+        transitions=[_transition(each) for each in status.transitions],
+    )
+
+
+def _transition(transition: Transition) -> pb.TransitionInfo:
+    return pb.TransitionInfo(
+        at_ns=transition.at_ns,
+        **{"from": transition.before.word},  # a keyword of Python
+        to=transition.after.word,
+        code=transition.code,
+        detail=transition.detail,
+    )
+
+
+def vpp_info(vpp: VppInfo) -> pb.VPPInfo:
+    """The VPP behind the present session."""
+    return pb.VPPInfo(
+        version=vpp.version,
+        build_date=vpp.build_date,
+        build_directory=vpp.build_directory,
+        pid=vpp.pid,
+        boottime_ns=vpp.boottime_ns,
+        connecttime_ns=vpp.connecttime_ns,
+    )
+
+
+def lb_state(lb: LbStatus) -> pb.VPPLBState:
+    """VPP's table; VIPs and their application servers in numeric order, IPv4 first."""
+    conf = lb.observed.conf
+    return pb.VPPLBState(
+        conf=None if conf is None else _conf(conf),
+        vips=[
+            _vip(key, lb.observed.vips[key], lb.refused.get(key))
+            for key in sorted(lb.observed.vips, key=lambda key: key.order)
+        ],
+        audited_at_ns=lb.audited_at_ns,
+    )
+
+
+def _conf(conf: LbConf) -> pb.VPPLBConf:
+    return pb.VPPLBConf(
+        ipv4_src_address=str(conf.ipv4_source),
+        ipv6_src_address=str(conf.ipv6_source),
+        sticky_buckets_per_core=conf.sticky_buckets_per_core,
+        flow_timeout_s=conf.flow_timeout_s,
+    )
+
+
+def _vip(key: VipKey, vip: ObservedVip, refused: str | None) -> pb.VPPLBVIP:
+    return pb.VPPLBVIP(
+        prefix=str(key.prefix),
+        protocol=key.protocol_name,
+        port=key.port,
+        encap=vip.encap.name.lower(),
+        src_ip_sticky=vip.src_ip_sticky,
+        flow_table_length=vip.table_length,
+        application_servers=[_server(a, vip.backends[a]) for a in sorted(vip.backends, key=address_order)],
+        refused=refused,
+    )
+
+
+def _server(address: IPAddress, backend: ObservedBackend) -> pb.VPPLBAS:
+    return pb.VPPLBAS(address=str(address), weight=backend.weight, buckets=backend.buckets, flows=backend.flows)
+
+
+def lb_counters(sample: Sample, backends: Mapping[str, BackendStatus]) -> pb.VPPLBCounters:
+    """One sample, in numeric order; an address that no configured backend has comes without a name."""
+    names = _names_by_address(backends.values())
+    return pb.VPPLBCounters(
+        taken_at_ns=sample.taken_at_ns,
+        vips=[_vip_counters(key, sample.vips[key]) for key in sorted(sample.vips, key=lambda key: key.order)],
+        backends=[
+            _backend_counters(address, names.get(address, []), sample.backends[address])
+            for address in sorted(sample.backends, key=address_order)
+        ],
+    )
+
+
+def _names_by_address(backends: Iterable[BackendStatus]) -> Mapping[IPAddress, list[str]]:
+    """Which backends share an address, in the order of the config."""
+    names: defaultdict[IPAddress, list[str]] = defaultdict(list)
+    for status in backends:
+        names[status.backend.address].append(status.backend.name)
+    return names
+
+
+def _vip_counters(key: VipKey, vip: VipCounters) -> pb.VPPLBVIPCounters:
+    return pb.VPPLBVIPCounters(
+        prefix=str(key.prefix),
+        protocol=key.protocol_name,
+        port=key.port,
+        next=vip.next,
+        first=vip.first,
+        untracked=vip.untracked,
+        no_server=vip.no_server,
+        fib_packets=vip.route.packets if vip.route else None,
+        fib_bytes=vip.route.bytes if vip.route else None,
+        since_ns=vip.since_ns,
+    )
+
+
+def _backend_counters(address: IPAddress, names: list[str], counters: BackendCounters) -> pb.VPPLBBackendCounters:
+    return pb.VPPLBBackendCounters(
+        backends=names,
+        address=str(address),
+        forwarded_packets=counters.forwarded.packets,
+        forwarded_bytes=counters.forwarded.bytes,
+        direct_packets=counters.direct.packets,
+        direct_bytes=counters.direct.bytes,
+        since_ns=counters.since_ns,
+    )

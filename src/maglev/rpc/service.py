@@ -1,0 +1,127 @@
+"""The RPCs: each a plain function of Status and a request, and one shell that gRPC calls; knows no sockets.
+
+A function that cannot answer raises: Refused becomes NOT_FOUND, Unavailable becomes UNAVAILABLE.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from maglev.core.status import Status
+from maglev.errors import MaglevError, Refused, Unavailable
+from maglev.rpc import mapping
+from maglev.rpc._pb import maglev_pb2 as pb
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
+REFUSED = (("maglev-refused", "1"),)
+"""Trailing metadata of every refusal of ours: a client's library makes up UNAVAILABLE of its own, without it."""
+
+_ECHOED = 64  # characters of an unknown name that we repeat, and compare with what there is
+_LISTED = 5  # names that an error offers
+_NO_VPP = "is VPP running, and does maglevd's --vpp-api-addr name its socket? maglevd's log says what is wrong"
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+Entry = TypeVar("Entry")
+
+
+def list_frontends(status: Status, _: pb.ListFrontendsRequest) -> pb.ListFrontendsResponse:
+    """All frontends, in the order of the config."""
+    return pb.ListFrontendsResponse(frontends=map(mapping.frontend_info, status.health.frontends.values()))
+
+
+def get_frontend(status: Status, request: pb.GetFrontendRequest) -> pb.FrontendInfo:
+    """One frontend. Raises Refused."""
+    return mapping.frontend_info(_named("frontend", request.name, status.health.frontends))
+
+
+def list_backends(status: Status, _: pb.ListBackendsRequest) -> pb.ListBackendsResponse:
+    """All backends, in the order of the config."""
+    return pb.ListBackendsResponse(backends=map(mapping.backend_info, status.health.backends.values()))
+
+
+def get_backend(status: Status, request: pb.GetBackendRequest) -> pb.BackendInfo:
+    """One backend. Raises Refused."""
+    return mapping.backend_info(_named("backend", request.name, status.health.backends))
+
+
+def get_vpp_info(status: Status, _: pb.GetVPPInfoRequest) -> pb.VPPInfo:
+    """The connected VPP. Raises Unavailable."""
+    if status.vpp is None:
+        raise Unavailable("no VPP is connected", hint=_NO_VPP)
+    return mapping.vpp_info(status.vpp)
+
+
+def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> pb.VPPLBState:
+    """VPP's load-balancer table. Raises Unavailable."""
+    if status.lb is not None:
+        return mapping.lb_state(status.lb)
+    if status.vpp is None:
+        raise Unavailable("no VPP is connected", hint=_NO_VPP)
+    raise Unavailable("VPP's load-balancer table has not been read yet", hint="try again in a moment")
+
+
+def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> pb.VPPLBCounters:
+    """The newest sample. Raises Unavailable."""
+    if status.sample is not None:
+        return mapping.lb_counters(status.sample, status.health.backends)
+    if status.vpp is None:
+        raise Unavailable("no VPP is connected", hint=_NO_VPP)
+    raise Unavailable(
+        "VPP's counters have not been read", hint="try again in a moment; maglevd's log says what is wrong"
+    )
+
+
+def _named(kind: str, name: str, entries: Mapping[str, Entry]) -> Entry:
+    """The entry called `name`. Raises Refused, which offers what there is."""
+    if name in entries:
+        return entries[name]
+    shown = name if len(name) <= _ECHOED else f"{name[:_ECHOED]}..."
+    raise Refused(f"there is no {kind} called {shown!r}", hint=_offer(kind, name[:_ECHOED], list(entries)))
+
+
+def _offer(kind: str, name: str, names: list[str]) -> str:
+    if not names:
+        return f"no {kind}s are configured"
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"the nearest is {near[0]!r}"
+    listed = ", ".join(repr(each) for each in names[:_LISTED])
+    more = len(names) - _LISTED
+    return f"there are {listed} and {more} more" if more > 0 else f"there is {listed}"
+
+
+def handlers(status: Callable[[], Status]) -> grpc.GenericRpcHandler:
+    """Every RPC of the API, answered from the Status of the moment."""
+
+    def rpc(
+        answer: Callable[[Status, Request], Response], request: type[Request]
+    ) -> grpc.RpcMethodHandler[Request, Response]:
+        async def shell(message: Request, context: grpc.aio.ServicerContext[Request, Response]) -> Response:
+            try:
+                return answer(status(), message)
+            except MaglevError as error:
+                code = grpc.StatusCode.NOT_FOUND if isinstance(error, Refused) else grpc.StatusCode.UNAVAILABLE
+                await context.abort(code, str(error), REFUSED)
+
+        return grpc.unary_unary_rpc_method_handler(
+            shell, request_deserializer=request.FromString, response_serializer=_serialized
+        )
+
+    table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "ListFrontends": rpc(list_frontends, pb.ListFrontendsRequest),
+        "GetFrontend": rpc(get_frontend, pb.GetFrontendRequest),
+        "ListBackends": rpc(list_backends, pb.ListBackendsRequest),
+        "GetBackend": rpc(get_backend, pb.GetBackendRequest),
+        "GetVPPInfo": rpc(get_vpp_info, pb.GetVPPInfoRequest),
+        "GetVPPLBState": rpc(get_vpp_lb_state, pb.GetVPPLBStateRequest),
+        "GetVPPLBCounters": rpc(get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
+    }
+    return grpc.method_handlers_generic_handler(SERVICE, table)
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
