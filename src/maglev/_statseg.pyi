@@ -1,10 +1,11 @@
 """Reads counters out of VPP's stats segment, safely; knows nothing of load balancing."""
 
 from array import array
-from typing import Final, TypeAlias, final
+from collections.abc import Sequence
+from typing import Final, Self, TypeAlias, final
 
-# A C-contiguous buffer of unsigned 64-bit integers: array("Q") or memoryview of format "Q".
-U64Buffer: TypeAlias = array[int] | memoryview
+# A contiguous, aligned buffer of unsigned 64-bit integers in one dimension: array("Q"), a memoryview of format "Q".
+_U64Buffer: TypeAlias = array[int] | memoryview
 
 SCALAR: Final[int]
 SIMPLE: Final[int]
@@ -25,29 +26,32 @@ class Gone(SegmentError):
 
 @final
 class Segment:
-    """One mapped stats segment. Takes over nothing: `fd` is duplicated by the map and may be closed by the caller.
+    """One mapped stats segment. Takes over nothing: `fd` is duplicated and may be closed by the caller.
 
+    Every read is repeated until the writer stood still throughout, at most `max_tries` times, and not begun again
+    after `max_wait_s`; then it is Raced. Reads may come from any thread, one at a time; the GIL is released meanwhile.
     Raises Corrupt when `fd` is no stats segment of version 2, OSError when it cannot be mapped.
     """
 
-    def __init__(self, fd: int, max_tries: int = ..., max_wait_s: float = ...) -> None: ...
+    def __new__(cls, fd: int, max_tries: int = 64, max_wait_s: float = 0.05) -> Self: ...
     def close(self) -> None:
-        """Unmap; later calls raise Gone. Closing twice is fine."""
+        """Unmap; later calls raise Gone. Waits for a read on another thread. Closing twice is fine."""
     @property
     def epoch(self) -> int:
-        """The present epoch of the directory."""
+        """The present epoch: moves when memory does (new entries, growth), not when VPP counts."""
     def names(self) -> dict[str, int]:
-        """Every entry of the directory with its type."""
+        """Every entry of the directory with its type, those of types unknown here too."""
     def scalar(self, name: str) -> float:
-        """The value of a scalar or gauge; KeyError when there is none of that name. A leading slash is optional."""
-    def sum_at(
-        self,
-        requests: list[tuple[str, U64Buffer, U64Buffer]],
-    ) -> int:
+        """The value of a scalar or gauge, which VPP keeps as a whole number. A leading slash is optional.
+
+        Raises KeyError when there is none of that name, ValueError when it is of another type.
+        """
+    def sum_at(self, requests: Sequence[tuple[str, _U64Buffer, _U64Buffer]]) -> int:
         """Sum counters over all threads at given indexes, all requests under one epoch; returns that epoch.
 
         Each request is (name, indexes, out). A simple counter writes len(indexes) sums to `out`; a combined one
         writes packets and bytes alternating, 2 * len(indexes). An index beyond a thread's vector, a NULL vector and
-        a name that is not there count as zero. Names match with and without a leading slash. Raises ValueError for
-        a buffer of the wrong type, length or access, Raced, Corrupt or Gone as they say.
+        a name that is not there count as zero. Sums wrap at 2**64. Names match with and without a leading slash; when
+        both are there, the very spelling wins. Raises ValueError for a buffer of the wrong type, length or access and
+        for an entry that is no counter, Raced, Corrupt or Gone as they say; then `out` holds nothing of worth.
         """

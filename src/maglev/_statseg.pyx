@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=True, embedsignature=False
+# cython: language_level=3
 """Reads counters out of VPP's stats segment, safely; knows nothing of load balancing.
 
 How a read goes (VPP src/vlib/stats/stats.c is the writer): note the epoch once in_progress is 0; copy numbers out,
@@ -35,9 +35,10 @@ cdef extern from *:
     #ifndef F_SEAL_SHRINK
     #define F_SEAL_SHRINK 2
     #endif
-    static inline uint64_t load_acquire(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
-    static inline uint64_t load_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED); }
-    static inline uint32_t load_u32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED); }
+    #define LOAD(type, p, order) __atomic_load_n((const type *)(p), order)
+    static inline uint64_t load_acquire(const void *p) { return LOAD(uint64_t, p, __ATOMIC_ACQUIRE); }
+    static inline uint64_t load_u64(const void *p) { return LOAD(uint64_t, p, __ATOMIC_RELAXED); }
+    static inline uint32_t load_u32(const void *p) { return LOAD(uint32_t, p, __ATOMIC_RELAXED); }
     static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
     """
     uint64_t load_acquire(const void *) noexcept nogil
@@ -117,7 +118,7 @@ cdef struct View:           # the map as seen by one try, and what was wrong wit
     Code code
     const char *what
     uint64_t seen
-    size_t request          # the one being served
+    size_t request          # the one being served, or NONE
 
 cdef struct Request:
     const char *name        # without its leading slash, and without any NUL
@@ -138,6 +139,7 @@ cdef struct Copy:
     uint64_t count
 
 cdef uint64_t NEVER = <uint64_t>-1
+cdef size_t NONE = <size_t>-1
 
 ctypedef bint (*Work)(View *, void *) noexcept nogil
 
@@ -147,7 +149,9 @@ cdef inline bint fail(View *view, Code code, const char *what, uint64_t seen) no
     return False
 
 
-cdef const uint8_t *vector(View *view, uint64_t address, uint64_t width, const char *what, uint64_t *count) noexcept nogil:
+cdef const uint8_t *vector(
+    View *view, uint64_t address, uint64_t width, const char *what, uint64_t *count
+) noexcept nogil:
     """The first element and the count of the vector at VPP's `address`, or NULL when it is not wholly inside."""
     cdef uint64_t offset = address - view.base      # wraps to something huge below the base
     if offset < HEADER_SIZE + 8 or offset > view.size or offset % 8:
@@ -212,7 +216,7 @@ cdef void read(View *view, Work work, void *job) noexcept nogil:
     """Do `work` until the writer stood still throughout; the outcome is in view.code."""
     cdef double deadline = now_s() + view.max_wait_s
     for _ in range(view.max_tries):
-        view.code = OK
+        view.code, view.request = OK, NONE
         if not settle(view, deadline):
             return
         if enter(view):
@@ -222,6 +226,7 @@ cdef void read(View *view, Work work, void *job) noexcept nogil:
         view.resolved_epoch = NEVER
         if now_s() >= deadline:
             break
+    view.request = NONE
     fail(view, RACED, b"the epoch kept moving, now", load_acquire(view.map + AT_EPOCH))
 
 
@@ -241,8 +246,10 @@ cdef void resolve(View *view, Request *request) noexcept nogil:
     """Find the entry of that name, preferring the very spelling; one known under this epoch only has to match still."""
     cdef uint64_t i
     cdef bint same_spelling
-    if view.resolved_epoch != view.epoch:
-        request.entry = UNKNOWN if request.length else MISSING
+    if request.length == 0:
+        request.entry = MISSING
+    elif view.resolved_epoch != view.epoch:
+        request.entry = UNKNOWN
     if request.entry == MISSING:
         return
     if (request.entry >= 0 and <uint64_t>request.entry < view.count
@@ -250,13 +257,17 @@ cdef void resolve(View *view, Request *request) noexcept nogil:
         return
     request.entry = MISSING
     for i in range(view.count):
-        if matches(view.entries + i * ENTRY_SIZE, request, &same_spelling):
+        if not matches(view.entries + i * ENTRY_SIZE, request, &same_spelling):
+            continue
+        if same_spelling or request.entry == MISSING:
             request.entry = i
-            if same_spelling:
-                return
+        if same_spelling:
+            return
 
 
-cdef void add_simple(const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
+cdef void add_simple(
+    const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count
+) noexcept nogil:
     cdef size_t i
     cdef uint64_t at
     for i in range(count):
@@ -265,7 +276,9 @@ cdef void add_simple(const uint64_t *source, uint64_t length, const uint64_t *in
             out[i] += load_u64(&source[at])
 
 
-cdef void add_combined(const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
+cdef void add_combined(
+    const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count
+) noexcept nogil:
     cdef size_t i
     cdef uint64_t at
     for i in range(count):
@@ -283,7 +296,8 @@ cdef bint sum_one(View *view, Request *request) noexcept nogil:
     cdef size_t count = request.indexes.len // 8
     cdef size_t room = request.out.len // 8
     cdef uint64_t words = 1
-    memset(request.out.buf, 0, request.out.len)
+    if room:
+        memset(request.out.buf, 0, room * 8)
     resolve(view, request)
     if request.entry == MISSING:
         return True
@@ -329,6 +343,7 @@ cdef bint sum_batch(View *view, void *job) noexcept nogil:
 
 cdef bint read_scalar(View *view, void *job) noexcept nogil:
     cdef Request *request = <Request *>job
+    view.request = 0
     resolve(view, request)
     if request.entry == MISSING:
         return True
@@ -383,7 +398,7 @@ cdef class Segment:
         self.view.max_tries, self.view.max_wait_s = max_tries, max_wait_s
         self.view.resolved_epoch = NEVER
         if load_u64(self.view.map) != VERSION:
-            raise Corrupt(f"version {load_u64(self.view.map)} of the layout, expected {VERSION}: this is no stats segment, or a newer one")
+            raise Corrupt(f"version {load_u64(self.view.map)} of the layout, expected {VERSION}")
 
     def __dealloc__(self):
         self.unmap()
@@ -421,7 +436,7 @@ cdef class Segment:
         """The value of a scalar or gauge, under either spelling of its name."""
         cdef Request request
         memset(&request, 0, sizeof(request))
-        cdef bytes kept = _name_request(&request, name)
+        cdef bytes kept = _name_request(&request, name)     # lives as long as `request`
         with self.lock:
             self.check_open()
             request.entry = self.entries.get(name, UNKNOWN)
@@ -430,7 +445,6 @@ cdef class Segment:
             if self.view.code != OK:
                 raise self.problem([name])
             self.remember(name, request.entry)
-        del kept
         if request.entry == MISSING:
             raise KeyError(name)
         return <double>request.value
@@ -471,7 +485,6 @@ cdef class Segment:
     cdef int check_open(self) except -1:
         if self.view.map == NULL:
             raise Gone("the segment was closed")
-        self.view.request = 0
         return 0
 
     cdef void unmap(self) noexcept:
@@ -493,19 +506,21 @@ cdef class Segment:
         """What the last read ended in, as an exception."""
         cdef View *view = &self.view
         what, seen = view.what.decode(), view.seen
-        name = repr(names[view.request]) if view.request < <size_t>len(names) else "directory"
+        if view.request < <size_t>len(names):
+            what = f"{names[view.request]!r}: {what}"
+        size = f"a segment of {view.size:#x} bytes at {view.base:#x}"
         if view.code == RACED:
             return Raced(f"{what} {seen}; try again later")
         if view.code == GONE:
             return Gone(f"{what} {seen} bytes; connect again")
         if view.code == WRONG_KIND:
-            return ValueError(f"{name} is of type {seen} ({_KINDS.get(seen, 'unknown')}), which is no {what}")
+            return ValueError(f"{what} expected, found type {seen} ({_KINDS.get(seen, 'unknown')})")
         if view.code == WRONG_ROOM:
-            return ValueError(f"{name} takes {seen} numbers in out")
+            return ValueError(f"{what} has to have room for {seen} numbers")
         if view.code == BAD_ADDRESS:
-            return Corrupt(f"{name}: {what} at {seen:#x}, outside the segment at {view.base:#x} of {view.size:#x} bytes, or not aligned")
+            return Corrupt(f"{what} at address {seen:#x}, outside {size} or not aligned")
         if view.code == BAD_COUNT:
-            return Corrupt(f"{name}: {what} of {seen} elements does not fit in a segment of {view.size:#x} bytes")
+            return Corrupt(f"{what} with {seen} elements, too many for {size}")
         if view.code == BAD_VERSION:
             return Corrupt(f"version {seen} of the layout, expected {VERSION}")
         return MemoryError()
@@ -524,7 +539,7 @@ cdef int _take_buffers(Request *request, str name, object indexes, object out) e
     _take_buffer(&request.indexes, indexes, PyBUF_CONTIG_RO, f"{name!r}: indexes")
     _take_buffer(&request.out, out, PyBUF_CONTIG_RO | PyBUF_WRITABLE, f"{name!r}: out")
     if request.out.len != request.indexes.len and request.out.len != 2 * request.indexes.len:
-        raise ValueError(f"{name!r}: out has {request.out.len // 8} numbers for {request.indexes.len // 8} indexes: neither one nor two each")
+        raise ValueError(f"{name!r}: out holds {request.out.len // 8} numbers for {request.indexes.len // 8} indexes")
     return 0
 
 
@@ -532,9 +547,10 @@ cdef int _take_buffer(Py_buffer *buffer, object source, int flags, str what) exc
     try:
         PyObject_GetBuffer(source, buffer, flags | PyBUF_FORMAT)
     except BufferError as error:
-        raise ValueError(f"{what} must be contiguous{', and writable' if flags & PyBUF_WRITABLE else ''}: {error}") from error
-    if buffer.ndim != 1 or buffer.itemsize != 8 or buffer.format == NULL or buffer.format not in (b"Q", b"L"):
-        raise ValueError(f"{what} must hold unsigned 64-bit numbers in one dimension, as array('Q') does")
+        raise ValueError(f"{what} must be contiguous (and writable, if out): {error}") from error
+    if (buffer.ndim != 1 or buffer.itemsize != 8 or buffer.format == NULL or <bytes>buffer.format not in (b"Q", b"L")
+            or buffer.len and <size_t>buffer.buf % 8):
+        raise ValueError(f"{what} must hold aligned unsigned 64-bit numbers in one dimension, as array('Q') does")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where a server of ours listens: text -> address -> bound sockets, or one clear error; knows nothing of what is served."""
+"""Where our servers listen: text -> address -> bound sockets, or one clear error; knows nothing of what is served."""
 
 import errno
 import os
@@ -58,19 +58,31 @@ def bind(address: TcpAddress) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         if not address.host and socket.has_dualstack_ipv6():
-            both = socket.create_server(
-                ("", address.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-            )
-            return [both]
-        port = address.port
-        for family, where in _resolve(address):
-            sockets.append(socket.create_server((where, port), family=family, backlog=BACKLOG))
-            port = sockets[0].getsockname()[1]
+            everywhere = ("", address.port)
+            return [socket.create_server(everywhere, family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)]
+        _bind_each(address, sockets)
     except (OSError, ValueError) as error:
         for opened in sockets:
             opened.close()
         raise _refusal(str(address), error) from error
     return sockets
+
+
+def _bind_each(address: TcpAddress, sockets: list[socket.socket]) -> None:
+    """Add a socket per address of the host; one that this machine lacks may be missing (localhost without IPv6)."""
+    lacking: OSError | None = None
+    port = address.port
+    for family, where in _resolve(address):
+        try:
+            sockets.append(socket.create_server((where, port), family=family, backlog=BACKLOG))
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise
+            lacking = error
+            continue
+        port = sockets[0].getsockname()[1]
+    if lacking is not None and not sockets:
+        raise lacking
 
 
 def check(address: TcpAddress | UnixAddress) -> None:
@@ -79,23 +91,33 @@ def check(address: TcpAddress | UnixAddress) -> None:
         for opened in bind(address):
             opened.close()
         return
-    path = Path(address.path)
     try:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        if path.exists() and _is_answered(path):
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        fault = _unix_fault(Path(address.path))
     except OSError as error:
         raise _refusal(str(address), error) from error
+    if fault:
+        raise _refusal(str(address), OSError(fault, os.strerror(fault)))
+
+
+def _unix_fault(path: Path) -> int:
+    """The errno that binding there would or should end in; 0 if it can go well. Raises OSError."""
+    if not path.parent.is_dir():
+        return errno.ENOENT
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return errno.EACCES
+    if not path.exists():
+        return 0
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        return errno.EEXIST
+    return errno.EADDRINUSE if _is_answered(path) else 0
 
 
 def _resolve(address: TcpAddress) -> list[tuple[socket.AddressFamily, str]]:
-    found = socket.getaddrinfo(address.host or "0.0.0.0", None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # noqa: S104 - an empty host asks for all interfaces
-    return list(dict.fromkeys((family, str(where[0])) for family, _, _, _, where in found))
+    family = socket.AF_UNSPEC if address.host else socket.AF_INET  # no host, and no IPv6 on this machine
+    found = socket.getaddrinfo(
+        address.host or None, address.port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return list(dict.fromkeys((each, str(where[0])) for each, _, _, _, where in found))
 
 
 def _is_answered(path: Path) -> bool:
@@ -110,7 +132,10 @@ def _is_answered(path: Path) -> bool:
 
 
 def _refusal(address: str, error: OSError | ValueError) -> ConfigError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, socket.gaierror) or not isinstance(error, OSError) or error.errno is None:
+        reason = str(getattr(error, "strerror", None) or error)
+    else:
+        reason = os.strerror(error.errno)  # asyncio and socket write whole sentences into theirs
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
             hint = "another program listens there, perhaps a second maglevd: stop it or choose another address"

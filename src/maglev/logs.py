@@ -70,6 +70,8 @@ def _fields(event: Event) -> dict[str, object]:
         return {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
     fields: dict[str, object] = {}
     for field in dataclasses.fields(event):
+        if field.name == "at_ns":  # the line has its own time
+            continue
         value = getattr(event, field.name)
         name = {"before": "from", "after": "to"}.get(field.name, field.name)
         if field.name == "op":

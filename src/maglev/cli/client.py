@@ -88,7 +88,7 @@ class Client:
 
     def _failure(self, method: str, error: grpc.RpcError) -> MaglevError:
         details = error.details() or ""
-        if any(item[0] == "maglev-refused" for item in error.trailing_metadata() or ()):
+        if any(each.key == "maglev-refused" for each in error.trailing_metadata() or ()):
             return Refused(details)
         if error.code() in _GONE:
             return Unavailable(

@@ -1,15 +1,18 @@
 """maglevc: words in, text out, and an exit status; the only module of the CLI that touches the process.
 
-gRPC is imported when a server is to be called: wrong words need none of it, and an early Ctrl-C meets our own code.
+gRPC is imported only when a server is to be called: wrong words need none of it, nor do those who wait for the answer.
 """
 
 import argparse
 import contextlib
 import enum
+import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
 
 import maglev
 from maglev.cli import grammar
@@ -27,12 +30,15 @@ class Exit(enum.IntEnum):
     USAGE = 2
     NO_SERVER = 3
     NO_OUTPUT = 74  # EX_IOERR
-    INTERRUPTED = 130  # 128 + SIGINT
     BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; `argv` without the program's name."""
+    """Run one command; `argv` without the program's name. Ctrl-C just ends the process, as of any small tool."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     return run(sys.argv[1:] if argv is None else argv, os.environ, time.time_ns)
 
 
@@ -45,8 +51,6 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now_ns: Callable[[], in
             parser.print_help(sys.stderr)
             return Exit.USAGE
         lines = _answer(grammar.parse(options.words), options.server, options.color == "true", now_ns)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except MaglevError as error:
         _complain(str(error))
         return _status_of(error)
@@ -83,14 +87,14 @@ def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Ca
     paint = render.coloured if is_coloured else render.plain
     with Client(server, _CALL_TIMEOUT_S) as client:
         match command:
-            case grammar.ShowFrontends(None):
-                return render.frontends(client.frontends(), paint)
-            case grammar.ShowFrontends(str(name)):
+            case grammar.ShowFrontends(name):
+                if name is None:
+                    return render.frontends(client.frontends(), paint)
                 info = client.frontend(name)
                 return render.frontend(info, {each.name: each.state for each in client.backends()}, paint)
-            case grammar.ShowBackends(None):
-                return render.backends(client.backends(), now_ns(), paint)
-            case grammar.ShowBackends(str(name)):
+            case grammar.ShowBackends(name):
+                if name is None:
+                    return render.backends(client.backends(), now_ns(), paint)
                 return render.backend(client.backend(name), now_ns(), paint)
             case grammar.ShowVppInfo():
                 return render.vpp_info(client.vpp_info(), now_ns())
@@ -98,6 +102,8 @@ def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Ca
                 return render.lb_state(client.lb_state(), now_ns())
             case grammar.ShowLbCounters():
                 return render.lb_counters(client.lb_counters(), now_ns())
+            case _:
+                assert_never(command)
 
 
 def _status_of(error: MaglevError) -> Exit:
@@ -107,27 +113,24 @@ def _status_of(error: MaglevError) -> Exit:
 
 
 def _write(lines: Sequence[str]) -> Exit:
+    if sys.stdout is None:  # started with it closed
+        _complain("cannot write the answer: standard output is closed")
+        return Exit.NO_OUTPUT
     try:
-        if sys.stdout is None:  # started with it closed
-            raise OSError("standard output is closed")  # noqa: TRY301
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except OSError as error:
-        with contextlib.suppress(OSError, AttributeError, ValueError):
-            # Python flushes once more at exit and would complain again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return Exit.BROKEN_PIPE  # whoever read us has seen enough
-        _complain(f"cannot write the answer: {error}")
+        _complain(f"cannot write the answer: {error.strerror}")
         return Exit.NO_OUTPUT
     return Exit.OK
 
 
 def _complain(sentence: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"maglevc: {sentence}", file=sys.stderr)  # noqa: T201
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"maglevc: {sentence}\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from maglev.rpc._pb import maglev_pb2 as pb
 
@@ -9,6 +10,7 @@ _SECOND_NS = 1_000_000_000
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _GREEN, _RED, _YELLOW = "\x1b[32m", "\x1b[31m", "\x1b[33m"
 _COLOURS = {"up": _GREEN, "down": _RED, "unknown": _YELLOW, "paused": _YELLOW, "disabled": _YELLOW, "removed": _YELLOW}
+_STATES = ("state", "from", "to")  # titles of what is coloured
 _ABSENT = "-"
 
 Paint = Callable[[str, str], str]
@@ -30,31 +32,34 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint = p
     """Columns two spaces apart; a title that begins with `>` stands over figures, which are flush right."""
     names = [title.removeprefix(">") for title in titles]
     clean = [[_printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(names, *clean, strict=True)]
-    is_right = [title.startswith(">") for title in titles]
+    columns = list(zip(names, *clean, strict=True))
+    widths = [max(map(len, column)) for column in columns[:-1]]
+    widths.append(max(map(len, columns[-1])) if titles[-1].startswith(">") else 0)  # nothing to the right to align
 
-    def line(cells: Sequence[str], dress: Paint) -> str:
-        last = len(cells) - 1
-        padded = (
-            dress(cell.rjust(width) if right else cell if index == last else cell.ljust(width), cell)
-            for index, (cell, width, right) in enumerate(zip(cells, widths, is_right, strict=True))
-        )
-        return "  ".join(padded)
+    def line(cells: Sequence[str]) -> str:
+        dressed = []
+        for title, cell, width in zip(titles, cells, widths, strict=True):
+            padded = cell.rjust(width) if title.startswith(">") else cell.ljust(width)
+            dressed.append(paint(padded, cell) if title in _STATES else padded)
+        return "  ".join(dressed)
 
-    return [line(names, plain), *(line(row, paint) for row in clean)]
+    return [line(row) for row in (names, *clean)]
 
 
 def fields(pairs: Sequence[tuple[str, str]], paint: Paint = plain) -> list[str]:
     """One `name: value` a line, values aligned."""
     width = max(len(name) for name, _ in pairs) + 1
-    values = [(name, _printable(value)) for name, value in pairs]
-    return [f"{f'{name}:'.ljust(width)} {paint(value, value)}".rstrip() for name, value in values]
+    clean = [(name, _printable(value)) for name, value in pairs]
+    return [
+        f"{f'{name}:'.ljust(width)} {paint(value, value) if name in _STATES else value}".rstrip()
+        for name, value in clean
+    ]
 
 
 def duration(span_ns: int) -> str:
     """Its two greatest units: `10m30s`, `1d16h`, `5s`; a negative span (clocks differ) is `0s`."""
     seconds = max(span_ns, 0) // _SECOND_NS
-    for (size, unit), (lesser, lesser_unit) in zip(_UNITS, _UNITS[1:], strict=False):
+    for (size, unit), (lesser, lesser_unit) in pairwise(_UNITS):
         if seconds >= size:
             rest = seconds % size // lesser
             return f"{seconds // size}{unit}{rest}{lesser_unit}" if rest else f"{seconds // size}{unit}"

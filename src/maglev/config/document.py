@@ -13,7 +13,7 @@ from typing import Protocol
 import yaml
 from yaml.resolver import Resolver
 
-from maglev.config.faults import ConfigFaults, Fault, Faults, Place, Segment, quoted
+from maglev.config.faults import ConfigFaults, Fault, Faults, Place, Segment, quoted, shown
 
 MAX_CHARACTERS = 16 * 1024 * 1024
 MAX_NODES = 2_000_000  # aliases count as what they stand for
@@ -90,7 +90,7 @@ def read(text: str, faults: Faults) -> Node:
         raise _unreadable(error) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The parser written in Python lets absurd escapes and version numbers through to int() and chr().
-        raise _broken(f"this is not YAML: {error}") from error
+        raise _broken(f"this is not YAML: {' '.join(str(error).split())}") from error
     return builder.root or Scalar("", is_plain=True, line=1, column=1)
 
 
@@ -178,9 +178,10 @@ class _Builder:
                 frame = self._stack.pop()
                 self._place(frame.node(), self._nodes - frame.nodes_before, frame.anchor)
             case yaml.AliasEvent():
-                if event.anchor not in self._anchors:
-                    raise _broken(f"*{event.anchor} stands for nothing: no &{event.anchor} ends above", line, column)
-                node, size = self._anchors[event.anchor]
+                anchor = event.anchor or ""
+                if anchor not in self._anchors:
+                    raise _broken(f"the alias *{shown(anchor)} has no finished anchor above", line, column)
+                node, size = self._anchors[anchor]
                 self._count(size, line, column)
                 self._place(node, size, None)
             case yaml.DocumentStartEvent() if self.root is not None:
@@ -223,19 +224,21 @@ class _Builder:
             return None
         if first := entries.get(node.text):
             message = f"the key {quoted(node.text)} is given twice, first on line {first.line}: remove one of them"
-            self._fault(message, node.line, node.column)
+            self._fault(message, node.line, node.column, node.text)
             return None
         if not node.is_string:
-            message = f"YAML reads the key {node.text} as a number, boolean or date: write it as {quoted(node.text)}"
-            self._fault(message, node.line, node.column)
+            message = (
+                f"YAML reads the key {shown(node.text)} as a number, boolean or date: write it as {quoted(node.text)}"
+            )
+            self._fault(message, node.line, node.column, node.text)
         return node
 
     def _check_tag(self, tag: str | None, line: int, column: int) -> None:
         if tag is None:
             return
         short = "!!" + tag.removeprefix(_TAGS) if tag.startswith(_TAGS) else tag
-        self._fault(f"tags are not supported: remove {short}", line, column)
+        self._fault(f"tags are not supported: remove {shown(short)}", line, column)
 
-    def _fault(self, message: str, line: int, column: int) -> None:
-        segments = tuple(segment for frame in self._stack for segment in frame.segments())
-        self._faults.add(Place(segments, line, column), message)
+    def _fault(self, message: str, line: int, column: int, *key: str) -> None:
+        segments = (segment for frame in self._stack for segment in frame.segments())
+        self._faults.add(Place((*segments, *key), line, column), message)

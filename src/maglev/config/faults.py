@@ -10,7 +10,7 @@ from maglev.errors import ConfigError
 
 MAX_FAULTS = 1000  # nobody reads more, and a file can hold millions
 MAX_CANDIDATES = 500  # difflib compares with each: no suggestion rather than a slow one
-MAX_WORD = 64
+MAX_SHOWN = 64  # characters of the user's text that a message repeats
 
 _PLAIN_SEGMENT = re.compile(r"[\w-]+")
 
@@ -44,7 +44,7 @@ class ConfigFaults(ConfigError):
 
     def __init__(self, faults: Sequence[Fault], *, is_syntax: bool) -> None:
         super().__init__(f"the configuration has {len(faults)} fault{'' if len(faults) == 1 else 's'}")
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column or 0)))
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column is None, fault.column)))
         self.is_syntax = is_syntax
 
     def __str__(self) -> str:
@@ -72,13 +72,20 @@ def path_of(segments: Sequence[Segment]) -> str:
         if isinstance(segment, int):
             parts.append(f"[{segment}]")
         else:
-            parts.append(f".{segment if _PLAIN_SEGMENT.fullmatch(segment) else quoted(segment)}")
+            is_plain = len(segment) <= MAX_SHOWN and _PLAIN_SEGMENT.fullmatch(segment)
+            parts.append(f".{segment if is_plain else quoted(segment)}")
     return "".join(parts).removeprefix(".")
 
 
 def quoted(text: str) -> str:
-    """`text` in double quotes on one line, cut when long."""
-    return json.dumps(text if len(text) <= MAX_WORD else text[: MAX_WORD - 3] + "...", ensure_ascii=False)
+    """`text` in double quotes on one line, cut when long; what cannot be printed is escaped."""
+    short = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+    return json.dumps(short, ensure_ascii=not short.isprintable())
+
+
+def shown(text: str) -> str:
+    """`text` as it is if that is short and fit for one line, else in quotes."""
+    return text if 0 < len(text) <= MAX_SHOWN and text.isprintable() else quoted(text)
 
 
 class Faults:
@@ -100,10 +107,10 @@ class Faults:
 
     def suggestion(self, word: str, candidates: Collection[str]) -> str:
         """`; did you mean ...?` if a candidate is close to `word`, else nothing."""
-        if len(self._faults) >= MAX_FAULTS or len(candidates) > MAX_CANDIDATES or len(word) > MAX_WORD:
+        if len(self._faults) >= MAX_FAULTS or len(candidates) > MAX_CANDIDATES or len(word) > MAX_SHOWN:
             return ""
         nearest = get_close_matches(word, candidates, n=1)
-        return f"; did you mean {nearest[0]}?" if nearest else ""
+        return f"; did you mean {shown(nearest[0])}?" if nearest else ""
 
     def as_error(self) -> ConfigFaults:
         """All of them as one error."""

@@ -1,4 +1,4 @@
-"""Desired x Observed -> ordered operations, and how each acknowledged operation moves Observed.
+"""Desired x Observed -> ordered operations; must not know how they are sent or what becomes of them.
 
 The order, which is the rule:
 1. Global parameters first.
@@ -7,185 +7,92 @@ The order, which is the rule:
 3. Within a VIP grow before shrinking: additions and raised weights, then lowered weights and flushes, then removals.
    A VIP must not pass through "no backend" while it has somewhere to go.
 4. What VPP cannot change is recreated: backends out with flush, VIP out, VIP in, backends in. All VIPs of one prefix
-   must agree on encap and on all-port or per-port, so those that stand in the way leave first, the others stay.
+   must agree on encap and on all-port or per-port, so those that stand in the way leave first, the others stay. Who
+   leaves and who comes on one prefix is one step of rule 2, in the place of its first VIP; it is urgent when a VIP that
+   comes back is.
 
 A flush is wanted once per loss of weight: `ObservedBackend.is_flushed` remembers that no flow can be left.
 """
 
+import enum
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
-from typing import assert_never
+from dataclasses import dataclass
 
 from maglev.core.desired import Desired, DesiredVip, Effective
-from maglev.core.model import Encap, IPAddress, IPNetwork, LbConf, VipKey, address_order
+from maglev.core.model import IPNetwork, VipKey, address_order
+from maglev.core.observed import (
+    MEMBERSHIP,
+    AddBackend,
+    AddVip,
+    DelBackend,
+    DelVip,
+    Observed,
+    ObservedBackend,
+    ObservedVip,
+    Op,
+    SetConf,
+    SetWeight,
+    advance,
+    carry_flushed,
+)
+
+# What a plan is made of and what it works on, so that its users need one import.
+__all__ = [
+    "MEMBERSHIP",
+    "AddBackend",
+    "AddVip",
+    "DelBackend",
+    "DelVip",
+    "Observed",
+    "ObservedBackend",
+    "ObservedVip",
+    "Op",
+    "SetConf",
+    "SetWeight",
+    "advance",
+    "carry_flushed",
+    "plan",
+]
+
+
+class _Turn(enum.IntEnum):
+    """Rule 2: whose turn it is."""
+
+    LOSING = 0
+    CHANGING = 1
+    DELETING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedBackend:
-    """A live backend of a VIP in VPP; `buckets` and `flows` as of the last audit, None when written since."""
+class _Step:
+    """Operations that stay together, and the VIP that gives them their place."""
 
-    weight: int
-    is_flushed: bool = False
-    buckets: int | None = None
-    flows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedVip:
-    """A live VIP in VPP; `src_ip_sticky` is None where VPP's listing could not be read."""
-
-    encap: Encap
-    src_ip_sticky: bool | None
-    table_length: int
-    backends: Mapping[IPAddress, ObservedBackend]
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The LB table as VPP has it, dead entries left out."""
-
-    conf: LbConf | None
-    vips: Mapping[VipKey, ObservedVip]
-
-
-@dataclass(frozen=True, slots=True)
-class SetConf:
-    """Push the global parameters."""
-
-    conf: LbConf
-
-
-@dataclass(frozen=True, slots=True)
-class AddVip:
-    """Create a VIP without backends."""
-
-    vip: VipKey
-    encap: Encap
-    src_ip_sticky: bool
-    table_length: int
-
-
-@dataclass(frozen=True, slots=True)
-class DelVip:
-    """Delete a VIP; its backends must be gone already, with flush, or its slot can linger for ever."""
-
-    vip: VipKey
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddBackend:
-    """Add a backend (VPP: application server) to a VIP."""
-
-    vip: VipKey
-    backend: IPAddress
-    weight: int
-
-
-@dataclass(frozen=True, slots=True)
-class DelBackend:
-    """Delete a backend from a VIP, always with flush."""
-
-    vip: VipKey
-    backend: IPAddress
-
-
-@dataclass(frozen=True, slots=True)
-class SetWeight:
-    """Set a backend's weight; `flush` also cuts its flows."""
-
-    vip: VipKey
-    backend: IPAddress
-    weight: int
-    flush: bool
-
-
-Op = SetConf | AddVip | DelVip | AddBackend | DelBackend | SetWeight
-MEMBERSHIP = (AddVip, DelVip, AddBackend, DelBackend)
-"""Operations after which VPP's indexes may mean something else."""
-
-
-_LOSING, _CHANGING, _DELETING = range(3)
+    turn: _Turn
+    first: VipKey
+    ops: tuple[Op, ...]
 
 
 def plan(desired: Desired, observed: Observed, only: AbstractSet[VipKey] | None = None) -> tuple[Op, ...]:
     """Operations that turn `observed` into `desired`, in the order given above.
 
-    With `only`, nothing but these VIPs is touched and none is deleted for good; a VIP that would need another one out
-    of its way is left for a full plan.
+    With `only`, no other VIP is touched, and none is deleted for good; a VIP that would need another one out of its way
+    is left for a full plan. Global parameters are set either way: no VIP works without them.
     """
     ops: list[Op] = []
     if desired.conf is not None and desired.conf != observed.conf:
         ops.append(SetConf(desired.conf))
-
-    stages: tuple[list[tuple[VipKey, list[Op]]], ...] = ([], [], [])
-    for keys in _by_prefix(desired, observed):
-        leaving = {key: why for key in keys if (why := _reason_to_leave(key, keys, desired, observed))}
-        if only is not None and not leaving.keys() <= only:
-            continue
-        touched = [key for key in keys if key not in leaving and (only is None or key in only)]
-        for key in touched:
-            wish, have = desired.vips.get(key), observed.vips.get(key)
-            if wish is None and have is not None and only is None:
-                stages[_DELETING].append((key, list(_tear_down(key, have, "not configured"))))
-            elif wish is not None and have is not None:
-                stage = _LOSING if _sends_to_the_dead(wish, have) else _CHANGING
-                stages[stage].append((key, list(_adjust(key, wish, have))))
-        group = [op for key, why in leaving.items() for op in _tear_down(key, observed.vips[key], why)]
-        for key in keys:
-            if key in desired.vips and (key in leaving or (key in touched and key not in observed.vips)):
-                group.extend(_build(key, desired.vips[key]))
-        stages[_LOSING if leaving else _CHANGING].append((keys[0], group))
-
-    for stage_groups in stages:
-        for _, group in sorted(stage_groups, key=lambda item: item[0].order):
-            ops.extend(group)
+    if only is not None:
+        desired = Desired(desired.conf, {key: wish for key, wish in desired.vips.items() if key in only})
+    steps = [
+        step
+        for keys in _by_prefix(desired, observed)
+        for step in _steps(keys, desired.vips, observed.vips, may_delete=only is None)
+    ]
+    for step in sorted(steps, key=lambda step: (step.turn, step.first.order)):
+        ops += step.ops
     return tuple(ops)
-
-
-def advance(observed: Observed, ops: Iterable[Op]) -> Observed:
-    """Observed after VPP acknowledged `ops`, in order. One copy of the table, however many ops."""
-    conf, vips = observed.conf, dict(observed.vips)
-    for op in ops:
-        match op:
-            case SetConf(new):
-                conf = new
-            case AddVip(key, encap, sticky, length):
-                vips[key] = ObservedVip(encap, sticky, length, {})
-            case DelVip(key):
-                vips.pop(key, None)
-            case AddBackend(key, address, weight):
-                _put(vips, key, address, ObservedBackend(weight, is_flushed=weight == 0))
-            case SetWeight(key, address, weight, flush):
-                before = vips[key].backends[address]
-                flushed = weight == 0 and (flush or before.is_flushed)
-                _put(vips, key, address, ObservedBackend(weight, is_flushed=flushed))
-            case DelBackend(key, address):
-                rest = {a: b for a, b in vips[key].backends.items() if a != address}
-                vips[key] = replace(vips[key], backends=rest)
-            case _:
-                assert_never(op)
-    return Observed(conf, vips)
-
-
-def carry_flushed(audited: Observed, shadow: Observed) -> Observed:
-    """`audited` with what only we know: which weightless backends were flushed already."""
-    vips: dict[VipKey, ObservedVip] = {}
-    for key, vip in audited.vips.items():
-        known = shadow.vips.get(key)
-        if known is None:
-            vips[key] = vip
-            continue
-        backends = {
-            address: replace(backend, is_flushed=True)
-            if backend.weight == 0 and (old := known.backends.get(address)) is not None and old.is_flushed
-            else backend
-            for address, backend in vip.backends.items()
-        }
-        vips[key] = replace(vip, backends=backends)
-    return Observed(audited.conf, vips)
 
 
 def _by_prefix(desired: Desired, observed: Observed) -> Iterator[list[VipKey]]:
@@ -196,21 +103,60 @@ def _by_prefix(desired: Desired, observed: Observed) -> Iterator[list[VipKey]]:
         yield sorted(keys, key=lambda key: key.order)
 
 
-def _reason_to_leave(key: VipKey, keys: list[VipKey], desired: Desired, observed: Observed) -> str:
+def _steps(
+    keys: list[VipKey],
+    wishes: Mapping[VipKey, DesiredVip],
+    haves: Mapping[VipKey, ObservedVip],
+    *,
+    may_delete: bool,
+) -> Iterator[_Step]:
+    """What is to be done on one prefix, whose VIPs are `keys`."""
+    leaving = {key: why for key in keys if (why := _reason_to_leave(key, keys, wishes, haves))}
+    if not may_delete and not leaving.keys() <= wishes.keys():
+        # Whoever must go for good is in the way of every wish here: they agree on encap and kind, and it does not.
+        return
+    for key in keys:
+        wish, have = wishes.get(key), haves.get(key)
+        if have is None or key in leaving:
+            continue
+        if wish is not None:
+            turn = _Turn.LOSING if _sends_to_the_dead(wish, have) else _Turn.CHANGING
+            yield _Step(turn, key, tuple(_adjust(key, wish, have)))
+        elif may_delete:
+            yield _Step(_Turn.DELETING, key, tuple(_tear_down(key, have, "not configured")))
+    coming = [key for key in keys if key in wishes and (key in leaving or key not in haves)]
+    if leaving:
+        yield _recreation(leaving, coming, wishes, haves)
+    else:
+        yield from (_Step(_Turn.CHANGING, key, tuple(_build(key, wishes[key]))) for key in coming)
+
+
+def _recreation(
+    leaving: Mapping[VipKey, str],
+    coming: list[VipKey],
+    wishes: Mapping[VipKey, DesiredVip],
+    haves: Mapping[VipKey, ObservedVip],
+) -> _Step:
+    """All that leaves, then all that comes."""
+    ops = [op for key, why in leaving.items() for op in _tear_down(key, haves[key], why)]
+    ops += [op for key in coming for op in _build(key, wishes[key])]
+    is_losing = any(_sends_to_the_dead(wishes[key], haves[key]) for key in leaving if key in wishes)
+    first = min((*leaving, *coming), key=lambda key: key.order)
+    return _Step(_Turn.LOSING if is_losing else _Turn.CHANGING, first, tuple(ops))
+
+
+def _reason_to_leave(
+    key: VipKey, keys: list[VipKey], wishes: Mapping[VipKey, DesiredVip], haves: Mapping[VipKey, ObservedVip]
+) -> str:
     """Why the observed VIP must go before anything of its prefix can be built; empty if it need not."""
-    have = observed.vips.get(key)
+    have = haves.get(key)
     if have is None:
         return ""
-    wish = desired.vips.get(key)
-    if wish is not None:
-        if have.encap is not wish.encap:
-            return f"encap {have.encap.name.lower()} must become {wish.encap.name.lower()}"
-        if have.src_ip_sticky is not None and have.src_ip_sticky != wish.src_ip_sticky:
-            return f"src-ip-sticky must become {str(wish.src_ip_sticky).lower()}"
-        if have.table_length != wish.table_length:
-            return f"table length {have.table_length} must become {wish.table_length}"
+    wish = wishes.get(key)
+    if wish is not None and (why := _reason_to_recreate(wish, have)):
+        return why
     for other in keys:
-        wanted = desired.vips.get(other)
+        wanted = wishes.get(other)
         if wanted is None or other == key:
             continue
         if wanted.encap is not have.encap:
@@ -220,12 +166,20 @@ def _reason_to_leave(key: VipKey, keys: list[VipKey], desired: Desired, observed
     return ""
 
 
+def _reason_to_recreate(wish: DesiredVip, have: ObservedVip) -> str:
+    """What VPP cannot change in place; empty if nothing."""
+    if have.encap is not wish.encap:
+        return f"encap {have.encap.name.lower()} must become {wish.encap.name.lower()}"
+    if have.src_ip_sticky is not None and have.src_ip_sticky != wish.src_ip_sticky:
+        return f"src-ip-sticky must become {str(wish.src_ip_sticky).lower()}"
+    if have.table_length != wish.table_length:
+        return f"table length {have.table_length} must become {wish.table_length}"
+    return ""
+
+
 def _sends_to_the_dead(wish: DesiredVip, have: ObservedVip) -> bool:
-    return any(
-        backend.weight > 0 and (cell is None or cell.weight == 0)
-        for address, backend in have.backends.items()
-        for cell in (wish.backends.get(address),)
-    )
+    alive = {address for address, cell in wish.backends.items() if cell.weight > 0}
+    return any(now.weight > 0 and address not in alive for address, now in have.backends.items())
 
 
 def _adjust(key: VipKey, wish: DesiredVip, have: ObservedVip) -> Iterator[Op]:
@@ -259,7 +213,3 @@ def _build(key: VipKey, wish: DesiredVip) -> Iterator[Op]:
     yield AddVip(key, wish.encap, wish.src_ip_sticky, wish.table_length)
     for address in sorted(wish.backends, key=address_order):
         yield AddBackend(key, address, wish.backends[address].weight)
-
-
-def _put(vips: dict[VipKey, ObservedVip], key: VipKey, address: IPAddress, backend: ObservedBackend) -> None:
-    vips[key] = replace(vips[key], backends={**vips[key].backends, address: backend})

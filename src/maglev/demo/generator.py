@@ -4,10 +4,14 @@ from maglev.vpp.session import Session
 
 INTERFACE = "pg77"
 STREAMS = (
-    ("maglev-www", "ip4-input", "TCP: 198.51.100.1 - 198.51.100.60 -> 192.0.2.1", 80),
-    ("maglev-api", "ip4-input", "TCP: 198.51.100.1 - 198.51.100.60 -> 192.0.2.2", 443),
-    ("maglev-www6", "ip6-input", "TCP: 2001:db8:1::1 - 2001:db8:1::60 -> 2001:db8::1", 80),
+    ("maglev-www", "ip4-input", "TCP: 198.51.100.1 - 198.51.100.250 -> 192.0.2.1", 80),
+    ("maglev-api", "ip4-input", "TCP: 198.51.100.1 - 198.51.100.250 -> 192.0.2.2", 443),
+    ("maglev-www6", "ip6-input", "TCP: 2001:db8:1::1 - 2001:db8:1::fa -> 2001:db8::1", 80),
 )
+
+
+# Addresses times ports: so many flows that new ones still come at the end of the story. Flows that stick to where
+# they are would never show that a revived backend gets its share.
 
 
 async def start_flows(session: Session, packets_per_second: int) -> None:
@@ -23,7 +27,7 @@ async def start_flows(session: Session, packets_per_second: int) -> None:
     for name, node, addresses, port in STREAMS:
         await session.cli(
             f"packet-generator new {{ name {name} limit 0 rate {rate} interface {INTERFACE} node {node} size 100-100 "
-            f"data {{ {addresses} TCP: 1024 - 1053 -> {port} incrementing 60 }} }}"
+            f"data {{ {addresses} TCP: 1024 - 17407 -> {port} incrementing 60 }} }}"
         )
         await session.cli(f"packet-generator enable-stream {name}")
 

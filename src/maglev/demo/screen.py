@@ -10,12 +10,14 @@ from maglev.demo.view import View
 from maglev.rpc._pb import maglev_pb2 as pb
 
 COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "disabled": "magenta"}
-COLUMNS = ("", "address", "state", "weight", "in VPP", "buckets", "packets", "bytes", "packets/s")
+# "weight" is effective of configured; "VPP" is the weight that VPP itself lists. All of it fits 80 columns.
+COLUMNS = ("", "address", "health", "weight", "VPP", "buckets", "pkts", "bytes", "pkt/s")
+UNITS = ("", "k", "M", "G", "T")
 
 
 def draw(view: View, before: View) -> Table:
     """The table of `view`; rates are taken against the sample in `before`."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for number, column in enumerate(COLUMNS):
         table.add_column(column, justify="left" if number < 3 else "right", no_wrap=True)
     for frontend in view.frontends:
@@ -51,22 +53,25 @@ def _frontend(view: View, before: View, frontend: pb.FrontendInfo) -> Iterator[t
     if counted is not None:
         packets, octets = _number(_packets(counted)), _number(counted.fib_bytes)
         rate = _rate(_packets(counted) - _packets(old), seconds) if old is not None else "-"
-    where = f"{frontend.address} {frontend.protocol}/{frontend.port}"
+    address, _, length = frontend.address.partition("/")
+    prefix = address if length in ("32", "128") else frontend.address
+    where = f"{prefix} {frontend.protocol}/{frontend.port}"
     yield Text(frontend.name, style="bold"), where, _state(frontend.state), "", "", "", packets, octets, rate
     vip = (frontend.address, frontend.port)
     weights, buckets = view.weights(vip), view.buckets(vip)
     for pool in frontend.pools:
         is_active = pool.name == frontend.active_pool
-        yield Text(f"  {pool.name}{' (active)' if is_active else ''}", style="bold" if is_active else "dim"), *[""] * 8
+        note = "takes the traffic" if is_active else "stands by"
+        yield Text(f" {pool.name}"), Text(note, style="" if is_active else "dim"), *[""] * 7
         for member in pool.backends:
             backend = view.backends.get(member.name, pb.BackendInfo())
             now, was = view.forwarded(backend.address), before.forwarded(backend.address)
             volume = next((b.forwarded_bytes for b in _counted(view) if b.address == backend.address), None)
             yield (
-                f"    {member.name}",
+                f"  {member.name}",
                 backend.address,
                 _state(backend.state, f" {backend.counter}/{backend.counter_max}"),
-                f"{member.effective_weight} of {member.weight}",
+                f"{member.effective_weight}/{member.weight}",
                 str(weights.get(backend.address, "-")),
                 str(buckets.get(backend.address, "-")),
                 _number(now),
@@ -106,4 +111,10 @@ def _rate(gain: int, seconds: float) -> str:
 
 
 def _number(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}".replace(",", " ")
+    """Four digits at most, then k, M, G, T."""
+    if value is None:
+        return "-"
+    scaled, unit = float(value), 0
+    while scaled >= 9999.5 and unit < len(UNITS) - 1:
+        scaled, unit = scaled / 1000, unit + 1
+    return f"{scaled:.{1 if unit and scaled < 100 else 0}f}{UNITS[unit]}"

@@ -1,13 +1,14 @@
 """What the demo sees: maglevd through gRPC, and VPP's own listing as a witness that maglevd cannot colour."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-import grpc
 import trio
 
+from maglev.cli.client import Client
+from maglev.errors import Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
-from maglev.rpc._pb import maglev_pb2_grpc
 from maglev.vpp.listing import ListedVip, parse_listing
 from maglev.vpp.session import Session
 
@@ -65,26 +66,23 @@ class Views:
         self.before = View()
         self.told = ""  # the newest line of the story, for the live table
         self._session = session
-        self._channel = grpc.insecure_channel(target)
-        self._stub = maglev_pb2_grpc.MaglevStub(self._channel)
+        self._client = Client(target, CALL_DEADLINE_S)
         self._changed = trio.Event()
 
     async def run(self) -> None:
         """Look every REFRESH_S seconds until cancelled."""
-        try:
+        with self._client:
             while True:
                 seen = await trio.to_thread.run_sync(self._ask)
                 vips = parse_listing(await self._session.cli("show lb vips verbose"))
-                witness = {(str(vip.prefix), vip.port): vip for vip in vips if vip.is_live}
-                fresh = View(seen.frontends, seen.backends, seen.vpp, seen.counters, witness)
+                witness = {(str(vip.key.prefix), vip.key.port): vip for vip in vips if vip.is_live}
+                fresh = replace(seen, witness=witness)
                 if self.now.counters != fresh.counters:
                     self.before = self.now
                 self.now = fresh
                 self._changed.set()
                 self._changed = trio.Event()
                 await trio.sleep(REFRESH_S)
-        finally:
-            self._channel.close()
 
     async def until(self, is_so: Callable[[View], bool]) -> View:
         """The first view of which `is_so`."""
@@ -98,16 +96,11 @@ class Views:
         return await self.until(lambda view: view.counters is not None and view.counters.taken_at_ns > taken)
 
     def _ask(self) -> View:
-        stub, seconds = self._stub, CALL_DEADLINE_S
-        try:
-            frontends = stub.ListFrontends(pb.ListFrontendsRequest(), timeout=seconds).frontends
-            backends = stub.ListBackends(pb.ListBackendsRequest(), timeout=seconds).backends
-        except grpc.RpcError:
-            return View()
-        view = View(tuple(frontends), {backend.name: backend for backend in backends})
-        try:
-            vpp = stub.GetVPPInfo(pb.GetVPPInfoRequest(), timeout=seconds)
-            counters = stub.GetVPPLBCounters(pb.GetVPPLBCountersRequest(), timeout=seconds)
-        except grpc.RpcError:
-            return view
-        return View(view.frontends, view.backends, vpp, counters)
+        """Ask maglevd; what it cannot tell now stays unknown."""
+        view = View()
+        with suppress(Unavailable, Refused):
+            backends = {backend.name: backend for backend in self._client.backends()}
+            view = View(tuple(self._client.frontends()), backends)
+            view = replace(view, vpp=self._client.vpp_info())
+            view = replace(view, counters=self._client.lb_counters())
+        return view

@@ -57,9 +57,8 @@ class _Heap:
             self._holes[i : i + 1] = [(start + wanted, end)] if end - start > wanted else []
             return start
         free = sum(end - start for start, end in self._holes)
-        raise Refused(
-            "the stats segment is full", wanted=wanted, free=free, size=self._size, hint="give the emulator a larger one"
-        )
+        hint = "give the emulator a larger one"
+        raise Refused("the stats segment is full", wanted=wanted, free=free, size=self._size, hint=hint)
 
     def give(self, start: int, size: int) -> None:
         end = start + size
@@ -93,11 +92,11 @@ class SegmentWriter:
         self.words = self._bytes[: size & ~7].cast("Q")
         # VPP's own Python reader refuses a vector that ends with the segment, so the last line stays unused.
         self._heap = _Heap(_HEAP_START, (size & -_LINE) - _LINE)
-        self._index: dict[str, int] = {}
+        self._names: set[str] = set()
+        self._scalars: dict[str, int] = {}
         self._counters: dict[str, SimpleCounter | CombinedCounter] = {}
         self._directory = self._new_vector(8, _ENTRY.size)
-        self._directory.length = 0
-        self._publish(self._directory)
+        self._set_length(self._directory, 0)
         self.words[:5] = memoryview(struct.pack("@5Q", _VERSION, _BASE, 1, 0, _BASE + self._directory.at)).cast("Q")
 
     @property
@@ -156,50 +155,63 @@ class SegmentWriter:
             self.words[_AT_EPOCH] += 1
             self.words[_AT_IN_PROGRESS] = 0
 
-    def lengthen(self, vector: _Vector | None, length: int, width: int) -> _Vector:
-        """`vector` with at least `length` elements, moved if it has no room; to be called within `moving`, if so."""
-        if vector is None:
-            vector = self._new_vector(length, width)
-        elif vector.room < length:
+    def lengthen(self, vector: _Vector, length: int) -> _Vector:
+        """`vector` with at least `length` elements; without the room for them it moves, which has to be `moving`."""
+        if vector.room < length:
             # VPP asks for half as much again, so that a vector growing one by one seldom moves.
-            old, vector = vector, self._new_vector(length + length // 2, width)
-            used = old.length * width
+            old, vector = vector, self._new_vector(length + length // 2, vector.width)
+            used = old.length * old.width
             self._bytes[vector.at : vector.at + used] = self._bytes[old.at : old.at + used]
-            self._heap.give(old.at - _LINE, _block_size(old.room, width))
-        vector.length = max(vector.length, length)
-        self._publish(vector)
+            vector.length = old.length
+            self._free(old)
+        self._set_length(vector, max(vector.length, length))
         return vector
 
-    def point(self, entry: int, threads: list[_Vector]) -> None:
-        """Make a directory entry point to these vectors, by a vector of addresses as long as `threads`."""
-        at_value = self._directory.at // 8 + entry * (_ENTRY.size // 8) + _ENTRY_VALUE
-        if self.words[at_value] == 0:
-            pointers = self._new_vector(len(threads), 8)
-            pointers.length = len(threads)
-            self._publish(pointers)
-            self.words[at_value] = _BASE + pointers.at
-        at = (self.words[at_value] - _BASE) // 8
-        for i, vector in enumerate(threads):
-            self.words[at + i] = _BASE + vector.at
+    def first_vectors(self, entry: int, threads: int, length: int, width: int) -> list[_Vector]:
+        """A vector for each thread, and the directory entry pointing there."""
+        made: list[_Vector] = []
+        with self.moving():
+            try:
+                made.append(self._new_vector(threads, 8))
+                made.extend(self._new_vector(length, width) for _ in range(threads))
+            except Refused:
+                for vector in made:
+                    self._free(vector)
+                raise
+            pointers, *vectors = made
+            for vector in vectors:
+                self._set_length(vector, length)
+            self._set_length(pointers, threads)
+            self.words[self._at_value(entry)] = _BASE + pointers.at
+            self.point(entry, vectors)
+        return vectors
+
+    def point(self, entry: int, vectors: list[_Vector]) -> None:
+        """Make a counter's vector of addresses say where its threads' vectors are now; has to be `moving`."""
+        at = (self.words[self._at_value(entry)] - _BASE) // 8
+        for thread, vector in enumerate(vectors):
+            self.words[at + thread] = _BASE + vector.at
 
     def _set(self, name: str, kind: int, value: int) -> None:
-        entry = self._index.get(name)
-        if entry is None:
-            entry = self._new_entry(name, kind)
-        self.words[self._directory.at // 8 + entry * (_ENTRY.size // 8) + _ENTRY_VALUE] = value
+        if name not in self._scalars:
+            self._scalars[name] = self._new_entry(name, kind)
+        self.words[self._at_value(self._scalars[name])] = value
+
+    def _at_value(self, entry: int) -> int:
+        return (self._directory.at + entry * _ENTRY.size) // 8 + _ENTRY_VALUE
 
     def _new_entry(self, name: str, kind: int) -> int:
         raw = name.encode()
         if not 0 < len(raw) < 128 or b"\0" in raw:
             raise ValueError(f"{name!r} is no name for a counter: 1 to 127 bytes")
-        if name in self._index:
+        if name in self._names:
             raise ValueError(f"{name!r} is there already")
         entry = self._directory.length
         with self.moving():
-            self._directory = self.lengthen(self._directory, entry + 1, _ENTRY.size)
+            self._directory = self.lengthen(self._directory, entry + 1)
             _ENTRY.pack_into(self._bytes, self._directory.at + entry * _ENTRY.size, kind, 0, raw)
             self.words[_AT_DIRECTORY] = _BASE + self._directory.at
-        self._index[name] = entry
+        self._names.add(name)
         return entry
 
     def _new_vector(self, room: int, width: int) -> _Vector:
@@ -208,9 +220,13 @@ class SegmentWriter:
         self._bytes[start : start + size] = bytes(size)
         return _Vector(start + _LINE, 0, (size - _LINE) // width, width)
 
-    def _publish(self, vector: _Vector) -> None:
-        # u32 length, u8 header size / 8, u8 log2 of the alignment, and what else VPP's allocator notes for itself.
-        struct.pack_into("<IBBxx", self._bytes, vector.at - 8, vector.length, _LINE // 8, 6)
+    def _free(self, vector: _Vector) -> None:
+        self._heap.give(vector.at - _LINE, _block_size(vector.room, vector.width))
+
+    def _set_length(self, vector: _Vector, length: int) -> None:
+        vector.length = length
+        # u32 length, u8 header size / 8, u8 log2 of the alignment; the rest VPP's allocator notes for itself.
+        struct.pack_into("<IBBxx", self._bytes, vector.at - 8, length, _LINE // 8, 6)
 
 
 class _Counter:
@@ -228,22 +244,21 @@ class _Counter:
 
     def validate(self, index: int) -> None:
         """Make every thread's vector hold `index`. The epoch moves only if memory has to, as in vlib_stats_validate."""
-        width = self.words_each * 8
+        if index < 0:
+            raise IndexError(f"index {index} is negative")
+        writer = self._writer
         if not self._vectors:
-            with self._writer.moving():
-                vectors = [self._writer.lengthen(None, index + 1, width) for _ in range(self.threads)]
-                self._writer.point(self._entry, vectors)
-                self._vectors = vectors
+            self._vectors = writer.first_vectors(self._entry, self.threads, index + 1, self.words_each * 8)
             return
         if all(index < vector.room for vector in self._vectors):
             for vector in self._vectors:
-                self._writer.lengthen(vector, index + 1, width)
+                writer.lengthen(vector, index + 1)
             return
-        with self._writer.moving():
+        with writer.moving():
             # One after the other, so that a full segment leaves vectors of unequal length and nothing dangling.
             for thread, vector in enumerate(self._vectors):
-                self._vectors[thread] = self._writer.lengthen(vector, index + 1, width)
-                self._writer.point(self._entry, self._vectors)
+                self._vectors[thread] = writer.lengthen(vector, index + 1)
+                writer.point(self._entry, self._vectors)
 
     def zero(self, index: int) -> None:
         """Set the element back to 0 in every thread."""

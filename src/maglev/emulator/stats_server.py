@@ -8,7 +8,6 @@ there.
 import array
 import errno
 import logging
-import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -50,9 +49,7 @@ async def serve(
             while True:
                 await _serve_next(listener, writer.fd)
         finally:
-            with suppress(OSError):
-                if _identity(path) == made:
-                    Path(path).unlink()
+            _remove(path, made)
 
 
 async def _serve_next(listener: trio.socket.SocketType, fd: int) -> None:
@@ -70,5 +67,11 @@ async def _serve_next(listener: trio.socket.SocketType, fd: int) -> None:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    status = os.stat(path, follow_symlinks=False)
+    status = Path(path).lstat()
     return status.st_dev, status.st_ino
+
+
+def _remove(path: str, made: tuple[int, int]) -> None:
+    with suppress(OSError):
+        if _identity(path) == made:
+            Path(path).unlink()

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -13,10 +14,19 @@ from maglev.core.counters import Sample, Volume
 from maglev.core.health import State
 from maglev.core.model import IPAddress, VppInfo, address_order
 from maglev.core.status import HealthStatus, Status
+from maglev.metrics.counting import EventCounters
 
 _SECOND_NS = 1_000_000_000
 _VIP = ("prefix", "protocol", "port")
 _BACKEND = ("backend", "address", "kind")
+
+
+def registry_for(status: Callable[[], Status], counters: EventCounters) -> CollectorRegistry:
+    """All that /metrics shows: what is, from `status`, and what has happened, from `counters`."""
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(status))
+    registry.register(counters.registry)
+    return registry
 
 
 class StatusCollector(Collector):
@@ -45,7 +55,7 @@ def families(status: Status, now_ns: int) -> Iterator[Metric]:
     yield from _backend_counters(status.sample, status.health)
     yield GaugeMetricFamily(
         "maglev_vpp_sample_timestamp_seconds",
-        "When the counters below VIPs and backends were read, unix time",
+        "When VPP's counters were read, unix time",
         value=None if status.sample is None else status.sample.taken_at_ns / _SECOND_NS,
     )
 
@@ -114,7 +124,7 @@ def _vip_counters(sample: Sample | None) -> Iterator[Metric]:
         vip, labels = vips[key], (str(key.prefix), key.protocol_name, str(key.port))
         kinds = (("next", vip.next), ("first", vip.first), ("untracked", vip.untracked), ("no_server", vip.no_server))
         for kind, value in kinds:
-            packets.add_metric((*labels, kind), value, created=vip.since_ns / _SECOND_NS)
+            packets.add_metric((*labels, kind), value, created=_created(vip.since_ns))
         if vip.route is not None:
             route_packets.add_metric(labels, vip.route.packets)
             route_bytes.add_metric(labels, vip.route.bytes)
@@ -122,9 +132,13 @@ def _vip_counters(sample: Sample | None) -> Iterator[Metric]:
 
 
 def _backend_counters(sample: Sample | None, health: HealthStatus) -> Iterator[Metric]:
-    note = "forwarded by the load balancer or direct by plain routing; repeated for each backend of the address"
-    packets = CounterMetricFamily("maglev_vpp_backend_packets", f"Packets {note}", labels=_BACKEND)
-    volume = CounterMetricFamily("maglev_vpp_backend_bytes", f"Bytes with tunnel header, {note}", labels=_BACKEND)
+    note = "or direct by plain routing; repeated for each backend of the address"
+    packets = CounterMetricFamily(
+        "maglev_vpp_backend_packets", f"Packets forwarded by the load balancer {note}", labels=_BACKEND
+    )
+    volume = CounterMetricFamily(
+        "maglev_vpp_backend_bytes", f"Bytes forwarded by the load balancer, with tunnel header, {note}", labels=_BACKEND
+    )
     names: defaultdict[IPAddress, list[str]] = defaultdict(list)
     for status in health.backends.values():
         names[status.backend.address].append(status.backend.name)
@@ -136,6 +150,10 @@ def _backend_counters(sample: Sample | None, health: HealthStatus) -> Iterator[M
         for name in names.get(address, [""]):
             for kind, value in kinds:
                 labels = (name, str(address), kind)
-                packets.add_metric(labels, value.packets, created=counted.since_ns / _SECOND_NS)
-                volume.add_metric(labels, value.bytes, created=counted.since_ns / _SECOND_NS)
+                packets.add_metric(labels, value.packets, created=_created(counted.since_ns))
+                volume.add_metric(labels, value.bytes, created=_created(counted.since_ns))
     yield from (packets, volume)
+
+
+def _created(since_ns: int) -> float | None:
+    return since_ns / _SECOND_NS if since_ns else None

@@ -1,4 +1,4 @@
-"""Events -> Prometheus counters and a histogram; must not know who raises events. No text of an error becomes a label."""
+"""Events -> Prometheus counters and a histogram; must not know who raises events. No error's text becomes a label."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -13,9 +13,10 @@ _SYNC_KINDS = ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_
 
 
 class EventCounters:
-    """Counts what happens. `observe` may be called on one thread while another one scrapes."""
+    """Counts what happens. `observe` may be called on one thread while another one scrapes `registry`."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         self._probes = Counter(
             "maglev_probe",
             "Probes answered; result is success or failure, code is HAProxy's word for it",
@@ -62,14 +63,15 @@ class EventCounters:
             case events.VppMessage(message, direction, result):
                 self._messages.labels(message, direction, result).inc()
             case events.OpApplied(op):
-                if (kind := _sync_kind(op)) is not None:
-                    self._writes.labels("all", kind).inc()
+                if (change := _sync_kind(op)) is not None:
+                    self._writes.labels("all", change).inc()
             case (
                 events.ProbeStarted()
                 | events.FrontendTransition()
                 | events.VppConnected()
                 | events.VppDisconnected()
                 | events.VppUnavailable()
+                | events.Programmed()
                 | events.OpRefused()
                 | events.Drift()
                 | events.ListingUnreadable()

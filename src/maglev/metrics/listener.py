@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import h11
@@ -28,7 +29,7 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Lengt
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of what strangers can make us hold: connections, seconds per direction, bytes of a request's head."""
+    """Bounds of what strangers can make us hold: connections, seconds per direction, bytes of an unfinished head."""
 
     connections: int = 64
     deadline_s: float = 10.0
@@ -54,7 +55,7 @@ class Listener:
         self._registry = registry
         self._limits = limits
         self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, address: listen.TcpAddress) -> None:
         """Begin to accept. Raises ConfigError."""
@@ -67,19 +68,19 @@ class Listener:
         """Stop listening and cut every connection."""
         for server in self._servers:
             server.close()
-        connections = list(self._connections)
-        for task in connections:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= self._limits.connections:
+        if len(self._tasks) >= self._limits.connections:
             writer.write(_BUSY)
             writer.close()
             return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="metrics connection")
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
@@ -124,6 +125,8 @@ async def start(address: str, registry: CollectorRegistry, limits: Limits | None
 
 def answer(request: h11.Request, registry: CollectorRegistry) -> Answer:
     """What a request gets."""
+    if not request.http_version.startswith(b"1."):
+        return _refusal(505, "HTTP/1.1 only")
     try:
         path = urlsplit(request.target.decode("ascii")).path
     except ValueError as error:
@@ -186,7 +189,11 @@ def _encoded(protocol: h11.Connection, answer: Answer) -> bytes:
         ("Connection", "close"),
         *answer.headers,
     ]
-    parts = [protocol.send(h11.Response(status_code=answer.code, headers=headers))]
+    parts = [
+        protocol.send(
+            h11.Response(status_code=answer.code, headers=headers, reason=HTTPStatus(answer.code).phrase.encode())
+        )
+    ]
     if not answer.is_head:
         parts.append(protocol.send(h11.Data(data=answer.body)))
     parts.append(protocol.send(h11.EndOfMessage()))

@@ -1,1 +1,5 @@
-"""Probes of backends, one protocol a file."""
+"""Probes of backends, one protocol a file; must not know what a result does to a backend's health."""
+
+from maglev.probes.run import probe
+
+__all__ = ["probe"]

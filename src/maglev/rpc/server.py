@@ -11,10 +11,7 @@ from maglev.errors import ConfigError
 from maglev.rpc import service
 
 _OPTIONS = (
-    (
-        "grpc.so_reuseport",
-        0,
-    ),  # else a second maglevd would share the port, and every other call would be the wrong one's
+    ("grpc.so_reuseport", 0),  # else a second maglevd would share the port and get every other call
     ("grpc.max_receive_message_length", 64 * 1024),  # requests carry a name or two
     ("grpc.max_concurrent_streams", 64),
 )

@@ -99,8 +99,8 @@ def handlers(status: Callable[[], Status]) -> grpc.GenericRpcHandler:
 
     def rpc(
         answer: Callable[[Status, Request], Response], request: type[Request]
-    ) -> grpc.RpcMethodHandler[Request, Response]:
-        async def shell(message: Request, context: grpc.aio.ServicerContext[Request, Response]) -> Response:
+    ) -> "grpc.RpcMethodHandler[Request, Response]":
+        async def shell(message: Request, context: "grpc.aio.ServicerContext[Request, Response]") -> Response:
             try:
                 return answer(status(), message)
             except MaglevError as error:

@@ -22,6 +22,7 @@ MAX_SCALARS = 4096
 
 SCALARS: Mapping[str, str] = {
     "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "bool": "?",
+    "f64": "8s",  # left as bytes: no message of ours has one, so we need not know its byte order
 }  # fmt: skip
 SIZES: Mapping[str, int] = {"B": 1, "b": 1, "H": 2, "h": 2, "I": 4, "i": 4, "Q": 8, "q": 8, "?": 1}
 

@@ -1,0 +1,48 @@
+"""The TLS handshake of a probe, and the words for how a connection breaks; knows nothing of what follows."""
+
+import os
+import ssl
+from functools import cache
+
+import trio
+
+from maglev.core.model import Tls
+from maglev.probes.verdict import Code, Fault, Phase, Progress
+
+TlsStream = trio.SSLStream[trio.SocketStream]
+
+
+async def handshake(stream: trio.SocketStream, tls: Tls, progress: Progress) -> TlsStream:
+    """TLS over `stream`, which stays the one to close. Raises Fault."""
+    progress.phase = Phase.HANDSHAKE
+    context = _context(verifies=tls.verify, checks_name=tls.verify and tls.server_name is not None)
+    # https_compatible: the end of the connection counts as the end, with close_notify or without.
+    secured = trio.SSLStream(stream, context, server_hostname=tls.server_name, https_compatible=True)
+    try:
+        await secured.do_handshake()
+    except trio.BrokenResourceError as error:
+        raise Fault(Code.L6RSP, f"TLS handshake failed: {why_broken(error)}") from error
+    return secured
+
+
+def why_broken(error: trio.BrokenResourceError) -> str:
+    """What lies behind a broken stream: the certificate, the protocol, or the network."""
+    match error.__cause__:
+        case ssl.SSLCertVerificationError() as cause:
+            return cause.verify_message
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
+            return "closed by the peer"
+        case ssl.SSLError() as cause:
+            return cause.reason.lower().replace("_", " ") if cause.reason else str(cause)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+        case cause:
+            return str(cause or error)
+
+
+@cache  # reading the system's certificates takes tens of milliseconds; there are three contexts at most
+def _context(*, verifies: bool, checks_name: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = checks_name
+    context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
+    return context

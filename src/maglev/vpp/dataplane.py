@@ -1,0 +1,178 @@
+"""VPP's LB table: read whole (audit), and changed op by op (execute); must not know why, nor when to try again.
+
+An audit puts together what no single source tells: the dumps (which VIPs and backends live), the CLI listing (pool
+index, src_ip_sticky, flows, load-balance index), and the FIB (where a VIP's prefix is counted). It stops VPP's workers
+for milliseconds per thousand VIPs, so it is to be rare.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from maglev.core.counters import Indexes
+from maglev.core.events import Event, ListingUnreadable
+from maglev.core.model import IPAddress, IPNetwork, LbConf, VipKey
+from maglev.core.plan import Observed, ObservedBackend, ObservedVip, Op, SetConf
+from maglev.errors import ProtocolError, Refused
+from maglev.vpp.listing import ListedVip, parse_listing
+from maglev.vpp.records import BackendRecord, Records, VipRecord
+from maglev.vpp.retvals import NO_SUCH_ENTRY, refusal
+from maglev.vpp.transport import Answer, Ask, Call
+
+LISTING = "show lb vips verbose"
+
+
+class Transport(Protocol):
+    """What carries our questions to VPP."""
+
+    async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
+        """Send all in order, return the answers in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One reading of VPP's LB table; `indexes` is None when VPP's listing could not be understood."""
+
+    observed: Observed
+    indexes: Indexes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one round of questions told; `fault` says why there is no `listed`."""
+
+    conf: LbConf
+    vips: list[VipRecord]
+    backends: Mapping[VipKey, list[BackendRecord]]
+    listed: Mapping[VipKey, ListedVip] | None
+    fault: str
+
+
+class LbTable:
+    """The LB table of the VPP behind `transport`."""
+
+    def __init__(self, transport: Transport, records: Records, emit: Callable[[Event], None]) -> None:
+        self._transport = transport
+        self._records = records
+        self._emit = emit
+
+    async def audit(self) -> Audit:
+        """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told."""
+        records = self._records
+        asks = (records.conf, records.vips, records.backends, records.cli(LISTING))
+        answers = await self._transport.exchange(asks)
+        # Decoding takes 0.1 s for ten thousand backends: probes must not wait for it.
+        reading = await trio.to_thread.run_sync(self._read, answers)
+        if reading.listed is None:
+            self._emit(ListingUnreadable(reading.fault))
+        routes = await self._routes({vip.key.prefix for vip in reading.vips})
+        return Audit(_observed(reading), _indexes(reading, routes))
+
+    async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
+        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""
+        calls = [self._prepared(op) for op in ops]
+        answers = iter(await self._transport.exchange([call for call in calls if isinstance(call, Call)]))
+        return [
+            call if isinstance(call, Refused) else self._answer(op, call, next(answers))
+            for op, call in zip(ops, calls, strict=True)
+        ]
+
+    async def cli(self, command: str) -> str:
+        """The output of a CLI command. Raises Refused when VPP does not know it."""
+        (answer,) = await self._transport.exchange((self._records.cli(command),))
+        retval, output = self._records.read_cli(answer[0])
+        if retval:
+            raise Refused("VPP refused a CLI command", command=command, retval=retval, seen=output.strip())
+        return output
+
+    def _prepared(self, op: Op) -> Call | Refused:
+        try:
+            return self._records.op(op)
+        except Refused as error:
+            return error
+
+    def _answer(self, op: Op, call: Call, answer: Answer) -> Refused | None:
+        retval = self._records.retval(answer[0])
+        if not retval:
+            return None
+        asked: dict[str, object] = {} if isinstance(op, SetConf) else {"vip": op.vip}
+        backend = getattr(op, "backend", None)
+        return refusal(call.message, retval, **asked, **({"backend": backend} if backend else {}))
+
+    async def _routes(self, prefixes: set[IPNetwork]) -> dict[IPNetwork, int]:
+        wanted = sorted(prefixes, key=lambda prefix: (prefix.version, prefix))
+        asks: list[Ask] = [self._records.route(prefix) for prefix in wanted]
+        routes: dict[IPNetwork, int] = {}
+        for prefix, answer in zip(wanted, await self._transport.exchange(asks), strict=True):
+            retval, index = self._records.read_route(answer[0])
+            if retval == NO_SUCH_ENTRY:  # deleted since the dump
+                continue
+            if retval:
+                raise ProtocolError("VPP does not tell a route", prefix=prefix, retval=retval)
+            routes[prefix] = index
+        return routes
+
+    def _read(self, answers: list[Answer]) -> _Reading:
+        conf, vips, backends, listing = answers
+        live = self._records.read_vips(vips)
+        by_vip: dict[VipKey, list[BackendRecord]] = defaultdict(list)
+        for record in self._records.read_backends(backends):
+            by_vip[record.vip].append(record)
+        listed, fault = None, ""
+        try:
+            listed = _live(self._records.read_cli(listing[0]), {vip.key for vip in live})
+        except ProtocolError as error:
+            fault = str(error)
+        return _Reading(self._records.read_conf(conf[0]), live, by_vip, listed, fault)
+
+
+def _live(answer: tuple[int, str], dumped: set[VipKey]) -> dict[VipKey, ListedVip]:
+    """The live VIPs of the listing, if they are those of the dump, and each backend has one load-balance index."""
+    retval, text = answer
+    if retval:
+        raise ProtocolError("VPP does not list its VIPs", command=LISTING, retval=retval, seen=repr(text[:200]))
+    live: dict[VipKey, ListedVip] = {}
+    for vip in parse_listing(text):
+        if vip.is_live and live.setdefault(vip.key, vip) is not vip:
+            raise ProtocolError("VPP lists one VIP twice", vip=vip.key)
+    if live.keys() != dumped:
+        odd = sorted(live.keys() ^ dumped, key=lambda key: key.order)
+        raise ProtocolError(
+            "VPP's listing and its dump name different VIPs", listed=len(live), dumped=len(dumped), first=odd[0]
+        )
+    seen: dict[IPAddress, int] = {}
+    for vip in live.values():
+        for backend in vip.backends:
+            if backend.is_live and seen.setdefault(backend.address, backend.dpo) != backend.dpo:
+                raise ProtocolError("VPP lists a backend with two load-balance indexes", backend=backend.address)
+    return live
+
+
+def _observed(reading: _Reading) -> Observed:
+    vips: dict[VipKey, ObservedVip] = {}
+    for vip in reading.vips:
+        listed = reading.listed[vip.key] if reading.listed is not None else None
+        flows = {b.address: b.flows for b in listed.backends if b.is_live} if listed else {}
+        vips[vip.key] = ObservedVip(
+            vip.encap,
+            listed.src_ip_sticky if listed else None,
+            # The dump has 16 bits for it: 65536 comes back as 0, and so would any longer one.
+            listed.table_length if listed else vip.table_length or 65536,
+            {
+                record.address: ObservedBackend(record.weight, buckets=record.buckets, flows=flows.get(record.address))
+                for record in reading.backends.get(vip.key, ())
+            },
+        )
+    return Observed(reading.conf, vips)
+
+
+def _indexes(reading: _Reading, routes: Mapping[IPNetwork, int]) -> Indexes | None:
+    if reading.listed is None:
+        return None
+    listed = reading.listed.values()
+    backends = {backend.address: backend.dpo for vip in listed for backend in vip.backends if backend.is_live}
+    return Indexes({vip.key: vip.index for vip in listed}, routes, backends)

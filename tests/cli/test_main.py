@@ -1,0 +1,328 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from textwrap import dedent
+
+import pytest
+
+import maglev
+from maglev.cli import main as cli
+from maglev.cli.main import Exit
+from tests.rpc import statuses
+from tests.rpc.served import served
+
+COMMAND = (sys.executable, "-m", "maglev.cli.main")
+
+
+@pytest.fixture(scope="module")
+def full() -> Iterator[str]:
+    with served(statuses.FULL) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def without_vpp() -> Iterator[str]:
+    with served(statuses.NO_VPP) as address:
+        yield address
+
+
+def run(line: str, server: str) -> int:
+    return cli.run(line.split(), {"MAGLEV_SERVER": server}, lambda: statuses.NOW_NS)
+
+
+def process(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *words], env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+GOLDEN = {
+    "show version": f"maglevc {maglev.__version__}\n",
+    "show frontends": """\
+        name  vip              protocol  port  state    active-pool
+        web   192.0.2.10       tcp         80  up       primary
+        shop  192.0.2.9        tcp        443  down     -
+        net   198.51.100.0/25  any        any  up       all
+        six   2001:db8::1      tcp         80  unknown  -
+        """,
+    "show frontends web": """\
+        name:          web
+        description:   the website
+        vip:           192.0.2.10
+        protocol:      tcp
+        port:          80
+        state:         up
+        active-pool:   primary
+        src-ip-sticky: no
+        flush-on-down: yes
+
+        pool      backend  weight  effective-weight  state
+        primary   web1        100               100  up
+        primary   web2         50                 0  down
+        fallback  spare        10                 0  up
+        """,
+    "show frontends shop": """\
+        name:          shop
+        description:   -
+        vip:           192.0.2.9
+        protocol:      tcp
+        port:          443
+        state:         down
+        active-pool:   -
+        src-ip-sticky: yes
+        flush-on-down: no
+
+        pool  backend  weight  effective-weight  state
+        only  web2        100                 0  down
+        none  -             -                 -  -
+        """,
+    "show backends": """\
+        name         address        state        for  health  healthcheck  enabled
+        web2         10.1.0.2       down      10m30s     0/4  http-check   yes
+        web1         10.1.0.1       up         1d16h     4/4  http-check   yes
+        spare        10.1.0.3       up            5s       -  -            yes
+        spare-alias  10.1.0.3       disabled      3h     1/4  http-check   no
+        six          2001:db8:1::6  unknown       2d     1/4  http-check   yes
+        """,
+    "show backends web2": """\
+        name:        web2
+        address:     10.1.0.2
+        state:       down
+        since:       2026-09-21T14:02:50Z (10m30s ago)
+        health:      0/4, up from 2
+        healthcheck: http-check
+        enabled:     yes
+
+        at                       ago  from     to    code   detail
+        2026-09-21T14:02:50Z  10m30s  up       down  L4CON  connection refused
+        2026-09-19T22:13:20Z   1d16h  unknown  up    L7OK   200 OK
+        """,
+    "show backends spare": """\
+        name:        spare
+        address:     10.1.0.3
+        state:       up
+        since:       2026-09-21T14:13:15Z (5s ago)
+        health:      -
+        healthcheck: -
+        enabled:     yes
+        """,
+    "show vpp info": """\
+        version:         26.10-rc0
+        build-date:      2026-08-21T10:00:00
+        build-directory: /build/vpp
+        pid:             4711
+        started:         2026-09-19T14:13:20Z (2d ago)
+        connected:       2026-09-21T14:11:50Z (1m30s ago)
+        """,
+    "show vpp lb state": """\
+        audited:                 2026-09-21T14:13:17Z (3s ago)
+        ipv4-src-address:        10.0.0.1
+        ipv6-src-address:        2001:db8::100
+        sticky-buckets-per-core: 65536
+        flow-timeout:            40s
+
+        vip              port     encap  src-ip-sticky  flow-table  backends
+        192.0.2.9        tcp/443  gre4   yes                  1024         1
+        192.0.2.10       tcp/80   gre4   no                   1024         4
+        198.51.100.0/25  any      gre4   no                   1024         0
+        2001:db8::1      tcp/80   gre6   -                    1024         1
+
+        vip          port     backend        weight  buckets  flows
+        192.0.2.9    tcp/443  10.1.0.2            0        -      -
+        192.0.2.10   tcp/80   10.1.0.1          100     1024    398
+        192.0.2.10   tcp/80   10.1.0.2            0        0      0
+        192.0.2.10   tcp/80   10.1.0.3            0        0      7
+        192.0.2.10   tcp/80   10.1.0.10           1        2      3
+        2001:db8::1  tcp/80   2001:db8:1::6       0        -      -
+
+        vip        port     refused
+        192.0.2.9  tcp/443  lb_add_del_as_v2 refused (retval=-73)
+        """,
+    "show vpp lb counters": """\
+        taken: 2026-09-21T14:13:18Z (2s ago)
+
+        vip          port     first    next  untracked  no-server  fib-packets  fib-bytes
+        192.0.2.9    tcp/443      1       5          0          9           15        900
+        192.0.2.10   tcp/80     789  123456          3          0       124248   98765432
+        2001:db8::1  tcp/80       0       0          0         26            -          -
+
+        backend            address    fwd-packets  fwd-bytes  direct-packets  direct-bytes
+        web1               10.1.0.1        124241  101747000               0             0
+        spare,spare-alias  10.1.0.3             7        700               1            60
+        -                  10.1.0.99            2        200               0             0
+        """,
+}
+
+
+@pytest.mark.parametrize("line", GOLDEN)
+def test_each_command_prints_exactly_this(line: str, full: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line, full) == Exit.OK
+    assert capsys.readouterr() == (dedent(GOLDEN[line]), "")
+
+
+def test_tables_of_an_empty_maglevd_are_their_titles(capsys: pytest.CaptureFixture[str]) -> None:
+    with served(statuses.EMPTY) as address:
+        assert run("show frontends", address) == Exit.OK
+    assert capsys.readouterr().out == "name  vip  protocol  port  state  active-pool\n"
+
+
+def test_colour_is_off_unless_asked_for(full: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--color=true show frontends", full)
+    assert "\x1b[32mup     \x1b[0m" in capsys.readouterr().out
+    run("--color=false show frontends", full)
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_options_may_stand_before_between_and_after_words(full: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for line in (
+        f"--server {full} show frontends",
+        f"show --server {full} frontends",
+        f"show frontends --server={full}",
+    ):
+        assert run(line, "nobody.invalid:1") == Exit.OK
+        assert "primary" in capsys.readouterr().out
+
+
+def test_a_name_that_looks_like_an_option_can_be_given(full: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show backends -- -x", full) == Exit.REFUSED
+    assert "there is no backend called '-x'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("show frontends wep", "maglevc: there is no frontend called 'wep'; the nearest is 'web'\n"),
+        ("show backends web3", "maglevc: there is no backend called 'web3'; the nearest is 'web2'\n"),
+    ],
+)
+def test_what_the_server_refuses_ends_with_1(
+    line: str, said: str, full: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line, full) == 1
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("line", ["show vpp info", "show vpp lb state", "show vpp lb counters"])
+def test_vpp_calls_without_vpp_end_with_1(line: str, without_vpp: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line, without_vpp) == Exit.REFUSED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("maglevc: no VPP is connected; is VPP running")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["show frobs", "s v", "show", "show version x", "show backends a b"])
+def test_wrong_words_end_with_2_and_need_no_server(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line, "nobody.invalid:1") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("maglevc: ")
+    assert err.count("\n") == 1
+
+
+def test_a_bad_server_address_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show frontends", "no-port") == Exit.USAGE
+    assert "'no-port' is no address of a server" in capsys.readouterr().err
+
+
+def test_no_words_print_usage_and_say_that_the_shell_is_to_come(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("", "nobody.invalid:1") == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "usage: maglevc [OPTION]... WORD..." in err
+    assert "show vpp lb counters" in err
+    assert "interactive shell" in err
+    assert all(len(line) <= 80 for line in err.splitlines())
+
+
+@pytest.mark.parametrize("line", ["--color=maybe show version", "--nonsense", "--color", "--serv x show version"])
+def test_wrong_options_end_with_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(line, "nobody.invalid:1")
+    assert ended.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_no_server_ends_with_3_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert run("show frontends", f"127.0.0.1:{port}") == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"maglevc: no maglevd answers at 127.0.0.1:{port}")
+    assert err.count("\n") == 1
+
+
+def test_as_a_process_it_does_the_same(full: str) -> None:
+    done = process("sh", "fr", MAGLEV_SERVER=full)
+    assert (done.returncode, done.stdout, done.stderr) == (0, dedent(GOLDEN["show frontends"]), "")
+
+    refused = process("--server", full, "show", "frontends", "nix", MAGLEV_SERVER="nobody.invalid:1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("maglevc: there is no frontend called 'nix'")
+
+    assert process("show", "what").returncode == 2
+    assert process().returncode == 2
+    assert process("--server", "127.0.0.1:1", "show", "frontends").returncode == 3
+    assert process("--version").stdout == f"maglevc {maglev.__version__}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(full: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        done = subprocess.run(
+            [*COMMAND, "--server", full, "show", "backends"],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (Exit.BROKEN_PIPE, b"")
+
+
+def test_an_answer_that_cannot_be_written_is_said(full: str) -> None:
+    with open("/dev/full", "wb") as sink:
+        done = subprocess.run(
+            [*COMMAND, "--server", full, "show", "backends"],
+            stdout=sink,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == Exit.NO_OUTPUT
+    assert done.stderr == b"maglevc: cannot write the answer: No space left on device\n"
+
+
+def test_a_closed_standard_output_is_said(full: str) -> None:
+    script = f"exec {' '.join(COMMAND)} --server {full} show backends >&-"
+    done = subprocess.run(["/bin/sh", "-c", script], stderr=subprocess.PIPE, timeout=60, check=False)
+
+    assert done.returncode == Exit.NO_OUTPUT
+    assert done.stderr == b"maglevc: cannot write the answer: standard output is closed\n"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped() -> None:
+    strange = statuses.frontend("caf\u00e9", statuses.WEB)
+    status = type(statuses.FULL)(type(statuses.HEALTH)({}, {"caf\u00e9": strange}))
+    with served(status) as address:
+        done = process("--server", address, "show", "frontends", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\xe9" in done.stdout
+
+
+def test_an_interrupt_ends_it_without_a_word() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with subprocess.Popen(
+            [*COMMAND, "--server", address, "show", "backends"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as waiting:
+            silent.settimeout(60)
+            caller, _ = silent.accept()  # it has called, and now it waits
+            with caller:
+                waiting.send_signal(signal.SIGINT)
+                out, err = waiting.communicate(timeout=60)
+    assert (waiting.returncode, out, err) == (-signal.SIGINT, b"", b"")

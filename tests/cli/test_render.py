@@ -1,0 +1,76 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maglev.cli import render
+from maglev.rpc._pb import maglev_pb2 as pb
+
+SECOND = 1_000_000_000
+CELL = st.text(max_size=20)
+
+
+def test_durations_show_their_two_greatest_units() -> None:
+    spans = (0, 5, 59, 60, 61, 630, 3600, 3605, 5400, 86400, 86400 + 59, 40 * 3600, 400 * 86400 + 5 * 3600, -5)
+
+    assert [render.duration(span * SECOND) for span in spans] == [
+        "0s", "5s", "59s", "1m", "1m1s", "10m30s", "1h", "1h", "1h30m", "1d", "1d", "1d16h", "400d5h", "0s",
+    ]  # fmt: skip
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_any_span_and_moment_of_the_api_can_be_shown(at_ns: int) -> None:
+    assert render.duration(at_ns)
+    assert render.moment(at_ns).endswith("Z")
+
+
+def test_a_single_address_is_shown_without_its_length_and_a_prefix_with_it() -> None:
+    prefixes = ("192.0.2.1/32", "192.0.2.0/24", "2001:db8::1/128", "2001:db8::/32", "2001:db8::/64", "10.0.0.0/8")
+
+    assert [render.vip(prefix) for prefix in prefixes] == [
+        "192.0.2.1", "192.0.2.0/24", "2001:db8::1", "2001:db8::/32", "2001:db8::/64", "10.0.0.0/8",
+    ]  # fmt: skip
+
+
+def test_figures_are_flush_right_and_words_flush_left() -> None:
+    assert render.table(("name", ">n", "end"), [("a", "1000000", "x"), ("longer", "1", "yy")]) == [
+        "name          n  end",
+        "a       1000000  x",
+        "longer        1  yy",
+    ]
+
+
+def test_a_table_without_rows_is_its_titles() -> None:
+    assert render.table(("a", ">b"), []) == ["a  b"]
+
+
+@given(st.lists(st.tuples(CELL, CELL, CELL), max_size=5))
+def test_rows_stay_one_line_each_and_columns_stay_in_place(rows: list[tuple[str, str, str]]) -> None:
+    lines = render.table(("name", ">figure", "end"), rows)
+
+    assert len(lines) == len(rows) + 1
+    assert all(line.isprintable() for line in lines)
+    end = lines[0].index("end")
+    for row, line in zip(rows, lines[1:], strict=True):
+        if row[2].isprintable():
+            assert line[end:] == row[2]
+
+
+def test_what_would_drive_a_terminal_is_shown_harmless() -> None:
+    evil = pb.BackendInfo(name="a\x1b[2Jb\n", address="10.0.0.1", state="up", changed_at_ns=1)
+
+    (_, line) = render.backends([evil], 1)
+
+    assert line.startswith("a\\x1b[2Jb\\n  10.0.0.1")
+
+
+def test_only_states_are_coloured_and_columns_still_align() -> None:
+    infos = [
+        pb.BackendInfo(name="up", address="10.0.0.1", state="up", changed_at_ns=1),
+        pb.BackendInfo(name="down", address="10.0.0.1", state="disabled", changed_at_ns=1),
+    ]
+
+    coloured = render.backends(infos, 1, render.coloured)
+
+    assert [line.count("\x1b") for line in coloured] == [0, 2, 2]
+    assert "\x1b[32mup      \x1b[0m" in coloured[1]
+    stripped = [line.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") for line in coloured]
+    assert stripped == render.backends(infos, 1)

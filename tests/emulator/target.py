@@ -1,0 +1,245 @@
+"""A VPP to test against: the embedded one in a process of its own, or a real one. One test body runs on both."""
+
+import ipaddress
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vpp_papi import VPPApiClient
+from vpp_papi.vpp_stats import VPPStats
+
+TCP, UDP = 6, 17
+ROUTE_TO, ROUTE_VIA = "/net/route/to", "/net/route/via"
+LB_COUNTERS = ("packet from existing sessions", "first session packet", "untracked packet", "no server configured")
+
+_DRIVER = Path(__file__).with_name("driver.py")
+_PG = "pg88"
+_DEADLINE_S = 20.0
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """`count` packets towards a destination, their source port running from `sport` to `last_sport` and over again."""
+
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    count: int = 1
+    last_sport: int = 0
+    protocol: int = UDP
+    length: int = 100
+
+
+def new_prefix(version: int = 4) -> str:
+    """A host prefix that no other test uses."""
+    number = next(_numbers)
+    return f"10.200.{number >> 8}.{number & 255}/32" if version == 4 else f"2001:db8:77::{number:x}/128"
+
+
+def host(prefix: str) -> str:
+    return prefix.partition("/")[0]
+
+
+class Target:
+    """vpp_papi's own client and stats reader, with its own transport, and shorthands for what the tests ask."""
+
+    def __init__(self, api_path: str, stats_path: str) -> None:
+        self.api_path = api_path
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # vpp_papi opens its bundled file in an old way
+            self.papi = VPPApiClient(bootstrapapi=True, server_address=api_path, async_thread=False)
+        self.papi.connect("maglev-test")
+        self.api: Any = self.papi.api
+        self.stats = VPPStats(stats_path)
+        self.stats.connect()
+
+    def close(self) -> None:
+        self.stats.disconnect()
+        self.papi.disconnect()
+
+    def send(self, burst: Burst) -> None:
+        raise NotImplementedError
+
+    def pass_time(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    def add_vip(self, prefix: str, protocol: int = UDP, port: int = 80, *, encap: int = 0, **more: Any) -> int:
+        fields = {"new_flows_table_length": 1024} | more
+        reply = self.api.lb_add_del_vip_v2(pfx=prefix, protocol=protocol, port=port, encap=encap, **fields)
+        return int(reply.retval)
+
+    def del_vip(self, prefix: str, protocol: int = UDP, port: int = 80) -> int:
+        return int(self.api.lb_add_del_vip_v2(pfx=prefix, protocol=protocol, port=port, is_del=True).retval)
+
+    def add_as(self, prefix: str, address: str, weight: int = 100, *, flush: bool = False, **key: int) -> int:
+        key = {"protocol": UDP, "port": 80} | key
+        reply = self.api.lb_add_del_as_v2(pfx=prefix, as_address=address, weight=weight, is_flush=flush, **key)
+        return int(reply.retval)
+
+    def del_as(self, prefix: str, address: str, *, flush: bool = False, **key: int) -> int:
+        key = {"protocol": UDP, "port": 80} | key
+        reply = self.api.lb_add_del_as_v2(pfx=prefix, as_address=address, is_del=True, is_flush=flush, **key)
+        return int(reply.retval)
+
+    def set_weight(self, prefix: str, address: str, weight: int, *, flush: bool = False, **key: int) -> int:
+        key = {"protocol": UDP, "port": 80} | key
+        reply = self.api.lb_as_set_weight(pfx=prefix, as_address=address, weight=weight, is_flush=flush, **key)
+        return int(reply.retval)
+
+    def details(self, prefix: str) -> dict[str, Any]:
+        """The `lb_as_v2_details` of live and dead ASes of one prefix, the last one of each address."""
+        everything = self.api.lb_as_v2_dump(pfx="0.0.0.0/0", protocol=0, port=0)
+        return {str(d.app_srv): d for d in everything if str(d.vip.pfx) == prefix}
+
+    def buckets(self, prefix: str) -> dict[str, int]:
+        return {address: d.num_buckets for address, d in self.details(prefix).items()}
+
+    def cli(self, command: str) -> str:
+        reply = self.api.cli_inband(cmd=command)
+        assert reply.retval == 0, reply
+        return str(reply.reply)
+
+    def blocks(self, prefix: str) -> list[str]:
+        """The blocks of the verbose listing about one prefix."""
+        blocks = self.cli("show lb vips verbose").split("\n\n")
+        return [block for block in blocks if block.splitlines() and block.splitlines()[0].split()[2:3] == [prefix]]
+
+    def index(self, prefix: str) -> int:
+        """The pool index of the one VIP in use on a prefix."""
+        (head,) = [b.splitlines()[0] for b in self.blocks(prefix) if not b.splitlines()[0].endswith(" removed")]
+        return int(head[head.index("[") + 1 : head.index("]")])
+
+    def flows(self, prefix: str) -> dict[str, int]:
+        """Flows by AS, as listed for the last VIP on a prefix."""
+        lines = [line.split() for line in self.blocks(prefix)[-1].splitlines() if " flows:" in line]
+        return {words[0]: int(words[3].removeprefix("flows:")) for words in lines}
+
+    def stats_index(self, prefix: str) -> int:
+        """The load-balance index of a route that is there."""
+        reply = self.api.ip_route_lookup(table_id=0, exact=1, prefix=prefix)
+        assert reply.retval == 0, reply
+        return int(reply.route.stats_index)
+
+    def route(self, name: str, prefix: str) -> tuple[int, int]:
+        """Packets and bytes counted for a route."""
+        column = self.stats[name][:, self.stats_index(prefix)]
+        return column.sum_packets(), column.sum_octets()
+
+    def via(self, *addresses: str) -> list[int]:
+        """Packets forwarded to each backend."""
+        return [self.route(ROUTE_VIA, f"{a}/{128 if ':' in a else 32}")[0] for a in addresses]
+
+    def lb_counters(self, index: int) -> list[int]:
+        """Next, first, untracked, no server."""
+        return [sum(thread[index] for thread in self.stats[name]) for name in LB_COUNTERS]
+
+    def clean_up(self) -> None:
+        """Leave no VIP behind, and no AS that a sticky slot still holds."""
+        for d in self.api.lb_as_v2_dump(pfx="0.0.0.0/0", protocol=0, port=0):
+            if d.flags & 1:
+                key = {"protocol": int(d.vip.protocol), "port": d.vip.port}
+                assert self.del_as(str(d.vip.pfx), str(d.app_srv), flush=True, **key) == 0
+        for d in self.api.lb_vip_dump():
+            assert self.del_vip(str(d.vip.pfx), int(d.vip.protocol), d.vip.port) == 0
+
+
+class EmbeddedTarget(Target):
+    def __init__(self, api_path: str, stats_path: str, driver: "subprocess.Popen[str]") -> None:
+        super().__init__(api_path, stats_path)
+        self._driver = driver
+
+    def send(self, burst: Burst) -> None:
+        self._tell({"send": asdict(burst)})
+
+    def pass_time(self, seconds: float) -> None:
+        self._tell({"pass_time": seconds})
+
+    def _tell(self, command: dict[str, object]) -> None:
+        assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
+        self._driver.stdin.write(json.dumps(command) + "\n")
+        self._driver.stdin.flush()
+        assert self._driver.stdout.readline() == "done\n"
+
+
+class RealTarget(Target):
+    """Sends out of VPP's packet generator, from the first worker, and waits in earnest."""
+
+    def __init__(self, api_path: str, stats_path: str) -> None:
+        super().__init__(api_path, stats_path)
+        self.has_generator = False
+
+    def send(self, burst: Burst) -> None:
+        self._set_up_generator()
+        word = {TCP: "TCP", UDP: "UDP"}[burst.protocol]
+        ports = f"{burst.sport} - {burst.last_sport}" if burst.last_sport else f"{burst.sport}"
+        self.cli(
+            f"packet-generator new {{ name t limit {burst.count} size {burst.length}-{burst.length} interface {_PG}"
+            f" node ip{ipaddress.ip_address(burst.dst).version}-input worker 0"
+            f" data {{ {word}: {burst.src} -> {burst.dst} {word}: {ports} -> {burst.dport} incrementing 8 }} }}"
+        )
+        self.cli("packet-generator enable-stream t")
+        deadline = time.monotonic() + _DEADLINE_S
+        while "Yes" in self.cli("show packet-generator"):
+            assert time.monotonic() < deadline, "the packet generator does not end"
+            time.sleep(0.02)
+        time.sleep(0.05)  # the worker may not yet have handled its last frame
+        self.cli("packet-generator delete t")
+
+    def pass_time(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        if self.has_generator:
+            self.cli(f"delete packet-generator interface {_PG}")
+        super().close()
+
+    def _set_up_generator(self) -> None:
+        if self.has_generator:
+            return
+        self.has_generator = True
+        for command in (
+            f"create packet-generator interface {_PG}",
+            f"set interface state {_PG} up",
+            f"set interface ip address {_PG} 10.201.0.1/24",
+            f"set interface ip address {_PG} 2001:db8:78::1/64",
+        ):
+            self.cli(command)
+
+
+@contextmanager
+def embedded(directory: Path) -> Iterator[Target]:
+    """The embedded VPP, with one worker, in a process whose clock we can move."""
+    api, stats = str(directory / "api.sock"), str(directory / "stats.sock")
+    command = [sys.executable, str(_DRIVER), api, stats]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+        try:
+            assert driver.stdout is not None
+            assert driver.stdout.readline() == "done\n"
+            target = EmbeddedTarget(api, stats, driver)
+            yield target
+            target.close()
+        finally:
+            driver.terminate()
+
+
+@contextmanager
+def real() -> Iterator[Target]:
+    """The VPP that the environment names; it must not have any VIP."""
+    target = RealTarget(os.environ["MAGLEV_TEST_VPP_API"], os.environ["MAGLEV_TEST_VPP_STATS"])
+    try:
+        assert target.api.lb_vip_dump() == [], "this VPP has VIPs: use one that nobody needs"
+        yield target
+    finally:
+        target.close()

@@ -1,0 +1,223 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+import maglev
+from maglev.core.status import Status
+from maglev.metrics.collector import StatusCollector, families, registry_for
+from maglev.metrics.counting import EventCounters
+from tests.metrics.reading import parse_openmetrics, parse_text, write_openmetrics
+from tests.rpc import statuses
+
+Series = Mapping[tuple[str, ...], float]
+
+
+def samples(status: Status) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """name -> labels -> value, as a scraper reads them in OpenMetrics."""
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(lambda: status, lambda: statuses.NOW_NS))
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+    for family in parse_openmetrics(write_openmetrics(registry).decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def series(status: Status, name: str, *labels: str) -> Series:
+    """Values of one metric by the given labels, which must be all it has."""
+    wanted = sorted(labels)
+    found = {}
+    for pairs, value in samples(status).get(name, {}).items():
+        assert [key for key, _ in pairs] == wanted
+        found[tuple(dict(pairs)[label] for label in labels)] = value
+    return found
+
+
+def test_one_series_says_the_state_of_each_backend() -> None:
+    assert series(statuses.FULL, "maglev_backend_state", "backend", "state") == {
+        ("web2", "down"): 1,
+        ("web1", "up"): 1,
+        ("spare", "up"): 1,
+        ("spare-alias", "disabled"): 1,
+        ("six", "unknown"): 1,
+    }
+
+
+def test_health_is_the_counter_and_absent_without_a_check() -> None:
+    assert series(statuses.FULL, "maglev_backend_health", "backend") == {
+        ("web2",): 0,
+        ("web1",): 4,
+        ("spare-alias",): 1,
+        ("six",): 1,
+    }
+
+
+def test_enabled_is_0_for_a_disabled_backend_only() -> None:
+    enabled = series(statuses.FULL, "maglev_backend_enabled", "backend")
+
+    assert enabled == {("web2",): 1, ("web1",): 1, ("spare",): 1, ("spare-alias",): 0, ("six",): 1}
+
+
+def test_frontends_have_a_state_and_two_weights_per_pool_and_backend() -> None:
+    labels = ("frontend", "pool", "backend")
+    effective = "maglev_frontend_pool_backend_effective_weight"
+
+    assert series(statuses.FULL, "maglev_frontend_state", "frontend", "state") == {
+        ("web", "up"): 1,
+        ("shop", "down"): 1,
+        ("net", "up"): 1,
+        ("six", "unknown"): 1,
+    }
+    assert series(statuses.FULL, "maglev_frontend_pool_backend_weight", *labels) == {
+        ("web", "primary", "web1"): 100,
+        ("web", "primary", "web2"): 50,
+        ("web", "fallback", "spare"): 10,
+        ("shop", "only", "web2"): 100,
+        ("net", "all", "web1"): 7,
+        ("net", "all", "spare-alias"): 100,
+        ("six", "p", "six"): 100,
+    }
+    assert {key: w for key, w in series(statuses.FULL, effective, *labels).items() if w} == {
+        ("web", "primary", "web1"): 100,
+        ("net", "all", "web1"): 7,
+    }
+
+
+def test_vpp_is_told_with_its_age_and_build() -> None:
+    assert series(statuses.FULL, "maglev_vpp_connected") == {(): 1}
+    assert series(statuses.FULL, "maglev_vpp_uptime_seconds") == {(): 2 * 86400}
+    assert series(statuses.FULL, "maglev_vpp_connected_seconds") == {(): 90}
+    assert series(statuses.FULL, "maglev_vpp_info", "version", "build_date", "pid") == {
+        ("26.10-rc0", "2026-08-21T10:00:00", "4711"): 1
+    }
+
+
+def test_our_own_build_is_told() -> None:
+    assert series(statuses.EMPTY, "maglev_build_info", "version") == {(maglev.__version__,): 1}
+
+
+def test_vip_packets_by_kind() -> None:
+    packets = series(statuses.FULL, "maglev_vpp_vip_packets_total", "prefix", "protocol", "port", "kind")
+
+    assert packets == {
+        ("192.0.2.9/32", "tcp", "443", "next"): 5,
+        ("192.0.2.9/32", "tcp", "443", "first"): 1,
+        ("192.0.2.9/32", "tcp", "443", "untracked"): 0,
+        ("192.0.2.9/32", "tcp", "443", "no_server"): 9,
+        ("192.0.2.10/32", "tcp", "80", "next"): 123456,
+        ("192.0.2.10/32", "tcp", "80", "first"): 789,
+        ("192.0.2.10/32", "tcp", "80", "untracked"): 3,
+        ("192.0.2.10/32", "tcp", "80", "no_server"): 0,
+        ("2001:db8::1/128", "tcp", "80", "next"): 0,
+        ("2001:db8::1/128", "tcp", "80", "first"): 0,
+        ("2001:db8::1/128", "tcp", "80", "untracked"): 0,
+        ("2001:db8::1/128", "tcp", "80", "no_server"): 26,
+    }
+
+
+def test_a_route_that_is_not_known_has_no_series() -> None:
+    labels = ("prefix", "protocol", "port")
+
+    assert series(statuses.FULL, "maglev_vpp_vip_route_packets_total", *labels) == {
+        ("192.0.2.9/32", "tcp", "443"): 15,
+        ("192.0.2.10/32", "tcp", "80"): 124248,
+    }
+    assert series(statuses.FULL, "maglev_vpp_vip_route_bytes_total", *labels) == {
+        ("192.0.2.9/32", "tcp", "443"): 900,
+        ("192.0.2.10/32", "tcp", "80"): 98765432,
+    }
+
+
+def test_a_shared_address_is_told_for_each_name_and_a_strange_one_without_a_name() -> None:
+    labels = ("backend", "address", "kind")
+
+    assert series(statuses.FULL, "maglev_vpp_backend_packets_total", *labels) == {
+        ("web1", "10.1.0.1", "forwarded"): 124241,
+        ("web1", "10.1.0.1", "direct"): 0,
+        ("spare", "10.1.0.3", "forwarded"): 7,
+        ("spare", "10.1.0.3", "direct"): 1,
+        ("spare-alias", "10.1.0.3", "forwarded"): 7,
+        ("spare-alias", "10.1.0.3", "direct"): 1,
+        ("", "10.1.0.99", "forwarded"): 2,
+        ("", "10.1.0.99", "direct"): 0,
+    }
+    volumes = series(statuses.FULL, "maglev_vpp_backend_bytes_total", *labels)
+    assert volumes["web1", "10.1.0.1", "forwarded"] == 101747000
+    assert volumes["spare", "10.1.0.3", "direct"] == 60
+
+
+def test_creation_times_say_since_when_a_counter_grows() -> None:
+    start = statuses.NOW_NS / statuses.SECOND_NS
+    vips = series(statuses.FULL, "maglev_vpp_vip_packets_created", "prefix", "protocol", "port", "kind")
+    backends = series(statuses.FULL, "maglev_vpp_backend_bytes_created", "backend", "address", "kind")
+
+    assert vips["192.0.2.10/32", "tcp", "80", "first"] == start - 120
+    assert backends["spare-alias", "10.1.0.3", "direct"] == start - 30
+    assert "maglev_vpp_vip_route_packets_created" not in samples(statuses.FULL)
+
+
+def test_the_sample_says_when_it_was_taken() -> None:
+    assert series(statuses.FULL, "maglev_vpp_sample_timestamp_seconds") == {
+        (): statuses.NOW_NS / statuses.SECOND_NS - 2
+    }
+
+
+def test_without_vpp_there_are_no_figures_of_it_but_that_it_is_not_there() -> None:
+    told = {name: values for name, values in samples(statuses.NO_VPP).items() if name.startswith("maglev_vpp")}
+
+    assert told == {"maglev_vpp_connected": {(): 0}}
+    assert series(statuses.NO_VPP, "maglev_backend_state", "backend", "state")
+
+
+def test_uptime_is_absent_while_the_boot_time_is_not_known_and_never_negative() -> None:
+    unreadable = replace(statuses.FULL, vpp=replace(statuses.VPP, boottime_ns=0))
+    ahead = replace(statuses.FULL, vpp=replace(statuses.VPP, boottime_ns=statuses.NOW_NS + 5))
+
+    assert series(unreadable, "maglev_vpp_uptime_seconds") == {}
+    assert series(unreadable, "maglev_vpp_connected_seconds") == {(): 90}
+    assert series(ahead, "maglev_vpp_uptime_seconds") == {(): 0}
+
+
+def test_a_counter_of_unknown_age_has_no_creation_time() -> None:
+    unfolded = replace(statuses.SAMPLE, vips={statuses.WEB: replace(statuses.SAMPLE.vips[statuses.WEB], since_ns=0)})
+
+    assert "maglev_vpp_vip_packets_created" not in samples(replace(statuses.FULL, sample=unfolded))
+
+
+@pytest.mark.parametrize("status", [statuses.FULL, statuses.NO_VPP, statuses.EMPTY])
+def test_both_formats_agree_on_every_series(status: Status) -> None:
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(lambda: status, lambda: statuses.NOW_NS))
+    read = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse_text(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+
+    assert read == {(name, labels): v for name, values in samples(status).items() for labels, v in values.items()}
+
+
+def test_names_follow_the_conventions() -> None:
+    for family in families(statuses.FULL, statuses.NOW_NS):
+        assert family.name.startswith("maglev_")
+        assert family.documentation
+        units = [unit for unit in ("seconds", "bytes") if unit in family.name.split("_")]
+        assert not units or family.name.endswith(units[0])
+
+
+def test_a_registry_refuses_a_second_collector_of_the_same_names() -> None:
+    registry = registry_for(lambda: statuses.FULL, EventCounters())
+
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        registry.register(StatusCollector(lambda: statuses.FULL))
+
+
+def test_one_registry_shows_what_is_and_what_has_happened() -> None:
+    text = generate_latest(registry_for(lambda: statuses.FULL, EventCounters())).decode()
+
+    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert "maglev_backend_state" in names
+    assert "maglev_probe_total" in names
+    assert len(names) == len(set(names))

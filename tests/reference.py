@@ -1,0 +1,76 @@
+"""The rules of a stats segment once more, slow and obvious, over bytes: what the compiled reader has to answer."""
+
+from maglev._statseg import COMBINED, GAUGE, SCALAR, SIMPLE, Corrupt, Raced
+
+MASK = 2**64 - 1
+MAX_THREADS = 4096
+
+
+class Reference:
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        if len(raw) < 40 or self.u64(0) != 2:
+            raise Corrupt
+
+    def u64(self, at: int) -> int:
+        return int.from_bytes(self.raw[at : at + 8], "little")
+
+    def u32(self, at: int) -> int:
+        return int.from_bytes(self.raw[at : at + 4], "little")
+
+    def vector(self, address: int, width: int) -> range:
+        """The offsets of its elements."""
+        start = address - self.u64(8)
+        if not 48 <= start <= len(self.raw) or start % 8:
+            raise Corrupt
+        end = start + self.u32(start - 8) * width
+        if end > len(self.raw):
+            raise Corrupt
+        return range(start, end, width)
+
+    def entries(self) -> list[tuple[bytes, int, int]]:
+        """Name field, type and value of each entry that is in use."""
+        if self.u64(24):
+            raise Raced
+        found = [
+            (self.raw[at + 16 : at + 144], self.u32(at), self.u64(at + 8)) for at in self.vector(self.u64(32), 144)
+        ]
+        return [entry for entry in found if entry[1] not in (0, 5)]
+
+    def names(self) -> dict[str, int]:
+        if any(b"\0" not in name for name, _, _ in self.entries()):
+            raise Corrupt
+        return {name.split(b"\0")[0].decode("utf-8", "surrogateescape"): kind for name, kind, _ in self.entries()}
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        bare = name.removeprefix("/")
+        here = {raw.split(b"\0")[0]: (kind, value) for raw, kind, value in reversed(self.entries()) if b"\0" in raw}
+        other = bare if name != bare else f"/{name}"
+        return here.get(name.encode(), here.get(other.encode()))
+
+    def scalar(self, name: str) -> float:
+        entry = self.find(name)
+        if entry is None:
+            raise KeyError
+        if entry[0] not in (SCALAR, GAUGE):
+            raise ValueError
+        return float(entry[1])
+
+    def sums(self, name: str, indexes: list[int], words: int) -> list[int]:
+        """`words` says how many numbers per index the caller has room for."""
+        sums = [0] * (len(indexes) * words)
+        entry = self.find(name)
+        if entry is None:
+            return sums
+        kind, value = entry
+        if {SIMPLE: 1, COMBINED: 2}.get(kind) != words:
+            raise ValueError
+        threads = self.vector(value, 8) if value else range(0)
+        if len(threads) > MAX_THREADS:
+            raise Corrupt
+        for thread in threads:
+            vector = self.vector(self.u64(thread), 8 * words) if self.u64(thread) else range(0)
+            for i, index in enumerate(indexes):
+                for word in range(words if index < len(vector) else 0):
+                    sums[i * words + word] += self.u64(vector[index] + 8 * word)
+        return [n & MASK for n in sums]

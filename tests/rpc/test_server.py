@@ -1,0 +1,185 @@
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from maglev.errors import ConfigError
+from maglev.rpc import server, service
+from maglev.rpc._pb import maglev_pb2 as pb
+from tests.rpc import statuses
+from tests.rpc.served import served
+
+METHODS = pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name
+
+
+def call(channel: grpc.Channel, method: str, request: bytes = b"") -> bytes:
+    rpc = channel.unary_unary(f"/maglev.Maglev/{method}", request_serializer=bytes, response_deserializer=bytes)
+    return rpc(request, timeout=10)
+
+
+async def backends_at(address: str) -> int:
+    async with grpc.aio.insecure_channel(address) as channel:
+        rpc = channel.unary_unary("/maglev.Maglev/ListBackends", request_serializer=bytes, response_deserializer=bytes)
+        return len(pb.ListBackendsResponse.FromString(await rpc(b"")).backends)
+
+
+@pytest.fixture(scope="module")
+def full() -> Iterator[grpc.Channel]:
+    with served(statuses.FULL) as address, grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def without_vpp() -> Iterator[grpc.Channel]:
+    with served(statuses.NO_VPP) as address, grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_of_the_api_is_served(full: grpc.Channel, method: str) -> None:
+    named = {"GetFrontend": "web", "GetBackend": "web1"}
+    request = pb.GetFrontendRequest(name=named[method]).SerializeToString() if method in named else b""
+
+    assert call(full, method, request)
+
+
+def test_an_answer_is_the_message_of_the_api(full: grpc.Channel) -> None:
+    answer = call(full, "GetBackend", pb.GetBackendRequest(name="web1").SerializeToString())
+
+    assert pb.BackendInfo.FromString(answer) == service.get_backend(statuses.FULL, pb.GetBackendRequest(name="web1"))
+
+
+def test_an_unknown_name_is_not_found_and_marked_as_our_own_word(full: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(full, "GetFrontend", pb.GetFrontendRequest(name="wob").SerializeToString())
+
+    assert failed.value.code() is grpc.StatusCode.NOT_FOUND
+    assert failed.value.details() == "there is no frontend called 'wob'; the nearest is 'web'"
+    assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
+
+
+@pytest.mark.parametrize("method", ["GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters"])
+def test_vpp_calls_without_vpp_are_unavailable(without_vpp: grpc.Channel, method: str) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(without_vpp, method)
+
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "no VPP is connected" in (failed.value.details() or "")
+    assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
+
+
+def test_health_is_served_without_vpp(without_vpp: grpc.Channel) -> None:
+    assert len(pb.ListBackendsResponse.FromString(call(without_vpp, "ListBackends")).backends) == 5
+
+
+def test_a_method_that_does_not_exist_is_unimplemented(full: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(full, "MakeCoffee")
+
+    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_request_that_is_no_protobuf_ends_that_call_only(full: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError):
+        call(full, "GetFrontend", b"\xff\xff\xff")
+
+    assert call(full, "ListFrontends")
+
+
+def test_an_oversized_request_is_refused(full: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(full, "GetFrontend", pb.GetFrontendRequest(name="x" * 100_000).SerializeToString())
+
+    assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_the_status_is_taken_anew_for_each_call() -> None:
+    async def main() -> list[int]:
+        newest = [statuses.EMPTY]
+        running = await server.start("127.0.0.1:0", lambda: newest[0])
+        before = await backends_at(f"127.0.0.1:{running.port}")
+        newest[0] = statuses.FULL
+        after = await backends_at(f"127.0.0.1:{running.port}")
+        await running.stop(0.0)
+        return [before, after]
+
+    assert asyncio.run(main()) == [0, 5]
+
+
+def test_a_unix_socket_is_served_and_a_dead_one_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "maglev.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+    with served(statuses.FULL, f"unix:{path}") as address, grpc.insecure_channel(address) as channel:
+        assert call(channel, "ListFrontends")
+
+
+def test_a_live_unix_socket_is_not_taken_away(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/maglev.sock"
+
+    with served(statuses.FULL, address), grpc.insecure_channel(address) as channel:
+        with pytest.raises(ConfigError, match="Address already in use; another program listens there"):
+            asyncio.run(server.start(address, lambda: statuses.EMPTY))
+        assert pb.ListBackendsResponse.FromString(call(channel, "ListBackends")).backends
+
+
+def test_all_interfaces_are_served_on_both_families() -> None:
+    async def main() -> None:
+        running = await server.start(":0", lambda: statuses.FULL)
+        for host in ("127.0.0.1", "[::1]") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
+            assert await backends_at(f"{host}:{running.port}") == 5
+        await running.stop(0.0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("second", ["127.0.0.1:{}", ":{}", "localhost:{}"])
+def test_a_second_server_on_the_port_is_refused_in_one_clear_line(
+    second: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with served(statuses.FULL) as address:
+        port = address.rpartition(":")[2]
+        with pytest.raises(ConfigError) as refused:
+            asyncio.run(server.start(second.format(port), lambda: statuses.FULL))
+
+    said = str(refused.value)
+    assert said.startswith(f"cannot listen on {second.format(port)}: Address already in use")
+    assert "stop it or choose another address" in said
+    assert "\n" not in said
+    assert capfd.readouterr() == ("", "")  # gRPC's C core did not speak as well
+
+
+@pytest.mark.parametrize(
+    "address", ["", "9090", "localhost", "127.0.0.1:99999", "nosuch.invalid:1", "unix:", "1.2.3.4:1"]
+)
+def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="cannot listen on"):
+        asyncio.run(server.start(address, lambda: statuses.FULL))
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_port_taken_between_the_check_and_the_bind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maglev.listen.check", lambda _: None)
+    with served(statuses.FULL) as address, pytest.raises(ConfigError, match="another program may just have taken it"):
+        asyncio.run(server.start(address, lambda: statuses.FULL))
+
+
+def test_nothing_is_left_open_after_stop() -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    def once() -> None:
+        with served(statuses.FULL) as address, grpc.insecure_channel(address) as channel:
+            call(channel, "ListFrontends")
+
+    once()  # gRPC opens some of its own, once
+    before = descriptors()
+    for _ in range(3):
+        once()
+    assert descriptors() <= before + 1
