@@ -5,7 +5,7 @@ another index, or when any figure of it falls. `since_ns` says when the present 
 export resets cleanly and never mixes two lives.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -86,17 +86,21 @@ def fold(previous: Sample | None, sample: Sample) -> Sample:
     )
 
 
-def _since(old: Counted | None, new: Counted, figures: Callable[[Counted], tuple[int, ...]], now_ns: int) -> int:
+def _since(old: Counted | None, new: Counted, figures: Callable[[Counted], Iterable[int | None]], now_ns: int) -> int:
     if old is None or old.index != new.index:
         return now_ns
-    fell = any(after < before for before, after in zip(figures(old), figures(new), strict=True))
+    fell = any(
+        before is not None and after is not None and after < before
+        for before, after in zip(figures(old), figures(new), strict=True)
+    )
     return now_ns if fell else old.since_ns
 
 
-def _vip_figures(vip: VipCounters) -> tuple[int, ...]:
-    return vip.next, vip.first, vip.untracked, vip.no_server
+def _vip_figures(vip: VipCounters) -> Iterable[int | None]:
+    route = (vip.route.packets, vip.route.bytes) if vip.route else (None, None)
+    return vip.next, vip.first, vip.untracked, vip.no_server, *route
 
 
-def _backend_figures(backend: BackendCounters) -> tuple[int, ...]:
+def _backend_figures(backend: BackendCounters) -> Iterable[int | None]:
     forwarded, direct = backend.forwarded, backend.direct
     return forwarded.packets, forwarded.bytes, direct.packets, direct.bytes

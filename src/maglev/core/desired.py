@@ -111,14 +111,17 @@ def resolve(frontend: Frontend, states: Mapping[str, State]) -> Resolved:
 
 
 def desired_vip(frontend: Frontend, resolved: Resolved, backends: Mapping[str, Backend]) -> DesiredVip:
-    """The VIP of a resolved frontend. A backend in several pools counts once, with its highest weight."""
+    """The VIP of a resolved frontend.
+
+    An address that stands in it more than once, in several pools or under several names, counts once: with its highest
+    weight, and its flows are cut only if every mention says so.
+    """
     merged: dict[IPAddress, Effective] = {}
     for pool in resolved.pools:
         for name, cell in pool.items():
             address = backends[name].address
-            seen = merged.get(address)
-            if seen is None or cell.weight > seen.weight:
-                merged[address] = cell
+            seen = merged.get(address, cell)
+            merged[address] = Effective(max(seen.weight, cell.weight), flush=seen.flush and cell.flush)
     return DesiredVip(frontend.encap, frontend.src_ip_sticky, TABLE_LENGTH, merged)
 
 

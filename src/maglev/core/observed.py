@@ -13,7 +13,11 @@ from maglev.core.model import Encap, IPAddress, LbConf, VipKey
 
 @dataclass(frozen=True, slots=True)
 class ObservedBackend:
-    """A live backend of a VIP in VPP; `buckets` and `flows` as of the last audit, None when written since."""
+    """A live backend of a VIP in VPP; `is_flushed` only at weight 0.
+
+    `buckets` and `flows` as of the last audit; None once a write moved them: any weight of the VIP moves the buckets of
+    all its backends.
+    """
 
     weight: int
     is_flushed: bool = False
@@ -66,7 +70,7 @@ class DelVip:
 
 @dataclass(frozen=True, slots=True)
 class AddBackend:
-    """Add a backend (VPP: application server) to a VIP."""
+    """Add a backend (VPP: application server) to a VIP, always with flush: VPP may revive a deleted one, flows and all."""
 
     vip: VipKey
     backend: IPAddress

@@ -91,7 +91,7 @@ class SegmentWriter:
         self._bytes = memoryview(self._map)
         self.words = self._bytes[: size & ~7].cast("Q")
         # VPP's own Python reader refuses a vector that ends with the segment, so the last line stays unused.
-        self._heap = _Heap(_HEAP_START, (size & -_LINE) - _LINE)
+        self._heap = _Heap(_HEAP_START, (size & -_LINE))
         self._names: set[str] = set()
         self._scalars: dict[str, int] = {}
         self._counters: dict[str, SimpleCounter | CombinedCounter] = {}
