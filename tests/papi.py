@@ -13,7 +13,7 @@ def papi(fd: int) -> Iterator[VPPStats]:
     reader = VPPStats()
     reader.size = os.fstat(fd).st_size
     reader.statseg = mmap.mmap(fd, reader.size, mmap.MAP_SHARED, mmap.PROT_READ)
-    reader.refresh()
+    reader.refresh(blocking=False)  # else it takes every fault for a race, and tries again for ever
     reader.connected = True
     try:
         yield reader
@@ -23,7 +23,7 @@ def papi(fd: int) -> Iterator[VPPStats]:
 
 def papi_sums(reader: VPPStats, name: str) -> list[int]:
     """A whole counter summed over threads: a number per index, or packets and bytes alternating."""
-    threads = reader[name]
+    threads = reader.get_counter(name, blocking=False)
     sums: list[int] = []
     for thread in threads:
         flat = [n for element in thread for n in (element if isinstance(element, tuple) else (element,))]

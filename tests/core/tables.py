@@ -9,7 +9,8 @@ from maglev.core.model import ANY, TABLE_LENGTH, TCP, UDP, Encap, IPAddress, IPN
 from maglev.core.plan import Observed, ObservedBackend, ObservedVip
 
 PREFIXES: list[IPNetwork] = [
-    ip_network(text) for text in ("192.0.2.1/32", "192.0.2.2/32", "198.51.100.0/24", "2001:db8::1/128", "2001:db8:1::/64")
+    ip_network(text)
+    for text in ("192.0.2.1/32", "192.0.2.2/32", "198.51.100.0/24", "2001:db8::1/128", "2001:db8:1::/64")
 ]
 PORTS = [(TCP, 80), (TCP, 443), (UDP, 53)]
 ADDRESSES: dict[int, list[IPAddress]] = {

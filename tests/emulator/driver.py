@@ -40,4 +40,4 @@ async def main(api: str, stats: str, clock: MockClock) -> None:
 
 if __name__ == "__main__":
     moving = MockClock(rate=1.0)
-    trio.run(main, *sys.argv[1:], moving, clock=moving)
+    trio.run(main, sys.argv[1], sys.argv[2], moving, clock=moving)

@@ -70,7 +70,7 @@ class DelVip:
 
 @dataclass(frozen=True, slots=True)
 class AddBackend:
-    """Add a backend (VPP: application server) to a VIP, always with flush: VPP may revive a deleted one, flows and all."""
+    """Add a backend (VPP: application server); sent with flush, as VPP revives a deleted one with its flows."""
 
     vip: VipKey
     backend: IPAddress

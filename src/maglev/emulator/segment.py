@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from maglev.errors import Refused
 
@@ -91,10 +92,10 @@ class SegmentWriter:
         self._bytes = memoryview(self._map)
         self.words = self._bytes[: size & ~7].cast("Q")
         # VPP's own Python reader refuses a vector that ends with the segment, so the last line stays unused.
-        self._heap = _Heap(_HEAP_START, (size & -_LINE))
+        self._heap = _Heap(_HEAP_START, (size & -_LINE) - _LINE)
         self._names: set[str] = set()
         self._scalars: dict[str, int] = {}
-        self._counters: dict[str, SimpleCounter | CombinedCounter] = {}
+        self._counters: dict[str, _Counter] = {}
         self._directory = self._new_vector(8, _ENTRY.size)
         self._set_length(self._directory, 0)
         self.words[:5] = memoryview(struct.pack("@5Q", _VERSION, _BASE, 1, 0, _BASE + self._directory.at)).cast("Q")
@@ -119,21 +120,11 @@ class SegmentWriter:
 
     def simple(self, name: str, threads: int) -> "SimpleCounter":
         """The simple counter of this name, made on first use; without vectors until its first `validate`."""
-        counter = self._counters.get(name)
-        if counter is None:
-            counter = self._counters[name] = SimpleCounter(self, self._new_entry(name, _SIMPLE), threads)
-        if not isinstance(counter, SimpleCounter) or counter.threads != threads:
-            raise ValueError(f"{name!r} is already another counter")
-        return counter
+        return self._counter(SimpleCounter, name, threads)
 
     def combined(self, name: str, threads: int) -> "CombinedCounter":
         """The combined counter of this name, made on first use; without vectors until its first `validate`."""
-        counter = self._counters.get(name)
-        if counter is None:
-            counter = self._counters[name] = CombinedCounter(self, self._new_entry(name, _COMBINED), threads)
-        if not isinstance(counter, CombinedCounter) or counter.threads != threads:
-            raise ValueError(f"{name!r} is already another counter")
-        return counter
+        return self._counter(CombinedCounter, name, threads)
 
     def close(self) -> None:
         """Unmap and close; readers keep their own maps. Closing twice is fine, counting afterwards a ValueError."""
@@ -192,6 +183,16 @@ class SegmentWriter:
         for thread, vector in enumerate(vectors):
             self.words[at + thread] = _BASE + vector.at
 
+    def _counter(self, kind: "type[_Made]", name: str, threads: int) -> "_Made":
+        if threads < 1:
+            raise ValueError(f"a counter needs at least one thread, not {threads}")
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = kind(self, self._new_entry(name, kind.type), threads)
+        if not isinstance(counter, kind) or counter.threads != threads:
+            raise ValueError(f"{name!r} is already another counter")
+        return counter
+
     def _set(self, name: str, kind: int, value: int) -> None:
         if name not in self._scalars:
             self._scalars[name] = self._new_entry(name, kind)
@@ -230,13 +231,12 @@ class SegmentWriter:
 
 
 class _Counter:
-    """One vector of `words_each` numbers per element for each thread."""
+    """One vector per thread, of elements of `words_each` numbers; `type` is what the directory calls it."""
 
+    type = _SIMPLE
     words_each = 1
 
     def __init__(self, writer: SegmentWriter, entry: int, threads: int) -> None:
-        if threads < 1:
-            raise ValueError(f"a counter needs at least one thread, not {threads}")
         self.threads = threads
         self._writer = writer
         self._entry = entry
@@ -291,6 +291,7 @@ class SimpleCounter(_Counter):
 class CombinedCounter(_Counter):
     """Counts packets and octets per index and thread."""
 
+    type = _COMBINED
     words_each = 2
 
     def add(self, thread: int, index: int, packets: int, octets: int) -> None:
@@ -305,6 +306,9 @@ class CombinedCounter(_Counter):
         places = [self._at(thread, index) for thread in range(self.threads)]
         words = self._writer.words
         return sum(words[at] for at in places), sum(words[at + 1] for at in places)
+
+
+_Made = TypeVar("_Made", bound=_Counter)
 
 
 def _block_size(room: int, width: int) -> int:

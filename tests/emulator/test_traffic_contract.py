@@ -1,0 +1,199 @@
+"""What packets do to counters and flows; each test runs on the embedded VPP and, if there is one, on a real one.
+
+The expected splits are VPP's own: they hold only if flow hash, table and sticky slots are the same as there.
+"""
+
+import pytest
+
+from tests.emulator.target import ROUTE_TO, ROUTE_VIA, TCP, UDP, Burst, Target, host, new_prefix
+
+GRE4, GRE6, L3DSR, NAT4 = range(4)
+CLIENT, CLIENT6 = "10.201.0.5", "2001:db8:78::5"
+VIP = "10.202.0.1/32"  # fixed, as it is part of the hash
+
+
+@pytest.fixture
+def three(target: Target) -> list[str]:
+    target.add_vip(VIP)
+    backends = [f"10.1.1.{n}" for n in (1, 2, 3)]
+    for address, weight in zip(backends, (100, 100, 50), strict=True):
+        target.add_as(VIP, address, weight)
+    return backends
+
+
+def test_flows_are_hashed_as_vpp_hashes_them(target: Target, three: list[str]) -> None:
+    before = target.via(*three)
+    hit = []
+    for sport in range(1000, 1016):
+        target.send(Burst(CLIENT, host(VIP), sport, 80))
+        after = target.via(*three)
+        hit.append([new - old for new, old in zip(after, before, strict=True)].index(1))
+        before = after
+
+    assert hit == [1, 1, 0, 1, 2, 2, 1, 0, 0, 0, 0, 2, 1, 1, 1, 0]
+
+
+def test_first_and_next_packets_and_all_volumes_are_counted(target: Target, three: list[str]) -> None:
+    index = target.index(VIP)
+    before, routed, forwarded = target.lb_counters(index), target.route(ROUTE_TO, VIP), target.via(*three)
+
+    target.send(Burst(CLIENT, host(VIP), 2000, 80, count=300, last_sport=2099, length=120))
+
+    counted = [new - old for new, old in zip(target.lb_counters(index), before, strict=True)]
+    assert counted == [200, 100, 0, 0]
+    packets, octets = target.route(ROUTE_TO, VIP)
+    assert (packets - routed[0], octets - routed[1]) == (300, 300 * 120)
+    shares = [new - old for new, old in zip(target.via(*three), forwarded, strict=True)]
+    assert sum(shares) == 300
+    assert target.flows(VIP) == {address: share // 3 for address, share in zip(three, shares, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("version", "encap", "backend", "overhead"),
+    [
+        (4, GRE4, "10.1.2.1", 24),
+        (4, GRE6, "fd00:2::1", 44),
+        (6, GRE4, "10.1.2.2", 24),
+        (6, GRE6, "fd00:2::2", 44),
+        (4, L3DSR, "10.1.2.3", 0),
+        (4, NAT4, "10.1.2.4", 0),
+    ],
+)
+def test_bytes_forwarded_include_the_tunnel_header(
+    target: Target, version: int, encap: int, backend: str, overhead: int
+) -> None:
+    prefix, client = new_prefix(version), CLIENT if version == 4 else CLIENT6
+    target.add_vip(prefix, encap=encap, target_port=80)
+    target.add_as(prefix, backend)
+    route = f"{backend}/{128 if ':' in backend else 32}"
+    packets, octets = target.route(ROUTE_VIA, route)
+
+    target.send(Burst(client, host(prefix), 3000, 80, count=10, length=200))
+
+    assert target.route(ROUTE_VIA, route) == (packets + 10, octets + 10 * (200 + overhead))
+    assert target.route(ROUTE_TO, prefix) == (10, 2000)
+
+
+def test_packets_past_the_vip_count_as_direct(target: Target, three: list[str]) -> None:
+    via, (packets, octets) = target.via(three[0]), target.route(ROUTE_TO, f"{three[0]}/32")
+
+    target.send(Burst(CLIENT, three[0], 3000, 80, count=7))
+
+    assert target.via(three[0]) == via
+    assert target.route(ROUTE_TO, f"{three[0]}/32") == (packets + 7, octets + 700)
+
+
+def test_a_port_without_vip_falls_to_index_0_which_has_no_server(target: Target, three: list[str]) -> None:
+    assert three
+    before = target.lb_counters(0)
+    packets, _ = target.route(ROUTE_TO, VIP)
+
+    target.send(Burst(CLIENT, host(VIP), 4000, 81, count=10))
+    target.send(Burst(CLIENT, host(VIP), 4000, 80, protocol=TCP))
+
+    # Each such packet takes another slot of its bucket, until that is full.
+    counted = [new - old for new, old in zip(target.lb_counters(0), before, strict=True)]
+    assert counted == [0, 0, 6, 5]
+    assert target.route(ROUTE_TO, VIP)[0] == packets + 11
+
+
+def test_a_vip_without_servers_is_a_black_hole(target: Target) -> None:
+    prefix = new_prefix()
+    target.add_vip(prefix)
+
+    target.send(Burst(CLIENT, host(prefix), 5000, 80))
+
+    assert target.lb_counters(target.index(prefix)) == [0, 0, 0, 1]
+
+
+def test_a_full_bucket_leaves_flows_untracked_but_forwarded(target: Target) -> None:
+    prefix, backend = new_prefix(), "10.1.3.1"
+    target.add_vip(prefix)
+    target.add_as(prefix, backend)
+    before = target.via(backend)[0]
+
+    target.send(Burst(CLIENT, host(prefix), 10000, 80, count=8192, last_sport=18191))
+
+    following, first, untracked, no_server = target.lb_counters(target.index(prefix))
+    assert (following, no_server) == (0, 0)
+    assert first + untracked == 8192
+    assert untracked >= 8192 - 4096
+    assert target.via(backend)[0] == before + 8192
+    assert target.flows(prefix) == {backend: first}
+    target.api.lb_flush_vip(pfx=prefix, protocol=UDP, port=80)
+    target.pass_time(41)  # flushed slots stay taken until they expire
+
+
+def test_a_source_sticky_vip_keeps_a_client_together(target: Target) -> None:
+    prefix = new_prefix()
+    target.add_vip(prefix, src_ip_sticky=True)
+    for n in range(1, 5):
+        target.add_as(prefix, f"10.1.4.{n}")
+
+    target.send(Burst(CLIENT, host(prefix), 6000, 80, count=50, last_sport=6049))
+
+    assert target.lb_counters(target.index(prefix)) == [49, 1, 0, 0]
+    assert sorted(target.flows(prefix).values()) == [0, 0, 0, 1]
+
+
+def test_known_flows_stay_when_weights_change_and_move_when_flushed(target: Target) -> None:
+    prefix, (old, new) = new_prefix(), ("10.1.5.1", "10.1.5.2")
+    flow = Burst(CLIENT, host(prefix), 7000, 80, count=10)
+    target.add_vip(prefix)
+    target.add_as(prefix, old)
+    target.send(flow)
+    target.add_as(prefix, new)
+    target.set_weight(prefix, old, 0)
+    before = target.via(old, new)
+
+    target.send(flow)
+    assert target.via(old, new) == [before[0] + 10, before[1]]
+
+    target.set_weight(prefix, old, 0, flush=True)
+    assert target.flows(prefix) == {old: 0, new: 0}
+    target.send(flow)
+    assert target.via(old, new) == [before[0] + 10, before[1] + 10]
+    assert target.lb_counters(target.index(prefix)) == [28, 2, 0, 0]
+    assert target.flows(prefix) == {old: 0, new: 1}
+
+
+def test_a_deleted_backend_drains(target: Target) -> None:
+    prefix, (leaving, staying) = new_prefix(), ("10.1.6.1", "10.1.6.2")
+    target.add_vip(prefix)
+    target.add_as(prefix, leaving)
+    target.send(Burst(CLIENT, host(prefix), 8000, 80))
+    target.add_as(prefix, staying)
+    target.del_as(prefix, leaving)
+
+    target.send(Burst(CLIENT, host(prefix), 8000, 80))
+    target.send(Burst(CLIENT, host(prefix), 8001, 80))
+
+    assert target.flows(prefix) == {leaving: 1, staying: 1}
+
+
+def test_a_recreated_vip_counts_from_zero_and_knows_no_flows(target: Target) -> None:
+    prefix = new_prefix()
+    for _ in range(2):
+        target.add_vip(prefix)
+        target.add_as(prefix, "10.1.7.9")
+        target.send(Burst(CLIENT, host(prefix), 9000, 80, count=5))
+        assert target.lb_counters(target.index(prefix)) == [4, 1, 0, 0]
+        target.del_as(prefix, "10.1.7.9", flush=True)
+        target.del_vip(prefix)
+
+
+def test_only_the_thread_that_saw_a_packet_counts_it(target: Target, three: list[str]) -> None:
+    assert three
+    target.send(Burst(CLIENT, host(VIP), 9500, 80))
+
+    threads = [thread[target.index(VIP)] for thread in target.stats["first session packet"]]
+    assert threads[0] == 0
+    assert threads[1] >= 1
+
+
+def test_system_figures_are_there(target: Target) -> None:
+    assert target.stats["/sys/num_worker_threads"] >= 1
+    assert target.stats["/sys/boottime"] > 1_700_000_000
+    before = target.stats["/sys/heartbeat"]
+    target.pass_time(11)
+    assert target.stats["/sys/heartbeat"] > before
