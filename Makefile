@@ -18,7 +18,7 @@ $(BIN)/python:
 
 # The extension is rebuilt when its source changes; pure Python is picked up in place.
 $(STAMP): $(BIN)/python pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools Cython
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'setuptools>=77' Cython
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
@@ -49,7 +49,7 @@ proto: $(STAMP)  ## regenerate src/maglev/rpc/_pb from proto/
 	$(BIN)/python proto/generate.py
 
 lock: $(STAMP)  ## write constraints.txt from what .venv holds
-	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable --disable-pip-version-check > constraints.txt
 
 annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg.html
 	$(BIN)/cython -3 --annotate src/maglev/_statseg.pyx
