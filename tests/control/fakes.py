@@ -1,8 +1,9 @@
 """A data plane that refuses what VPP would refuse, and builders of small values."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from typing import TypeVar
 
 import trio
 
@@ -26,6 +27,8 @@ from maglev.core.model import (
 )
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Observed, Op, SetConf, SetWeight, advance
 from maglev.errors import Refused, Unavailable
+
+E = TypeVar("E")
 
 CONF = LbConf(IPv4Address("192.0.2.254"), IPv6Address("2001:db8::fe"), 1024, 40)
 CHECK = HealthCheck("tcp", TcpSpec(80, None), Timing(10, 1, 5, 1), Policy(2, 3), None, None)
@@ -70,7 +73,7 @@ class FakeVpp:
         self.audits += 1
         vips = {key: number for number, key in enumerate(self.table.vips, 1)}
         self.indexes = Indexes(vips, {}, {})
-        return FakeVpp(self.table, indexes=self.indexes)
+        return FakeVpp(_as_vpp_tells_it(self.table), indexes=self.indexes)
 
     async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
         await trio.lowlevel.checkpoint()
@@ -104,6 +107,17 @@ class FakeVpp:
         return {str(address): b.weight for address, b in self.table.vips[vip].backends.items()}
 
 
+def _as_vpp_tells_it(table: Observed) -> Observed:
+    """Without what only we can know: which backends were flushed."""
+    return Observed(
+        table.conf,
+        {
+            key: replace(vip, backends={a: replace(b, is_flushed=False) for a, b in vip.backends.items()})
+            for key, vip in table.vips.items()
+        },
+    )
+
+
 @dataclass
 class Journal:
     """Collects events."""
@@ -113,7 +127,7 @@ class Journal:
     def __call__(self, event: Event) -> None:
         self.events.append(event)
 
-    def of(self, kind: type) -> list[Event]:
+    def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
 

@@ -93,6 +93,20 @@ async def test_disabled_backends_are_not_probed_and_unchecked_ones_are_up(autoju
     assert health.frontends["www"].resolved.state is FrontendState.UP
 
 
+async def test_a_frontend_that_stays_up_is_no_event(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    subject = checker(probes, journal, [backend(1), backend(2)], [frontend("www", VIP, {"b1": 100, "b2": 100})])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        probes.down.add(backend(1).address)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    assert [event.after for event in journal.of(FrontendTransition)] == [FrontendState.UP]
+
+
 async def test_history_is_bounded(autojump_clock: MockClock) -> None:
     probes = FakeProbes()
     subject = checker(probes, Journal(), [backend(1)], [])

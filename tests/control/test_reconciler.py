@@ -137,6 +137,17 @@ async def test_a_refused_vip_does_not_hold_up_the_others_and_is_tried_again(auto
     assert len(bench.journal.of(OpRefused)) == 1  # one line per reason, not per try
 
 
+async def test_after_any_refusal_the_table_is_read_again(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        audits = bench.vpp.audits
+        bench.vpp.deny = lambda op: "VPP says no"
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.audits == audits + 1
+
+
 async def test_indexes_are_withdrawn_before_the_vip_set_changes(autojump_clock: MockClock) -> None:
     bench = Bench(FakeVpp(), UP)
     seen: list[object] = []

@@ -93,6 +93,19 @@ async def test_a_raced_read_is_told_and_tried_again_but_not_for_ever(autojump_cl
     assert len(bench.journal.of(SampleFailed)) == 3
 
 
+async def test_only_failures_in_a_row_end_the_session(autojump_clock: MockClock) -> None:
+    bench = Bench(FIRST)
+
+    async with bench.serving():
+        for _ in range(5):
+            bench.stats.fault = Unavailable("raced")
+            await trio.sleep(10)
+            bench.stats.fault = None
+            await trio.sleep(10)
+        assert bench.subject.sample.value is not None
+    assert len(bench.journal.of(SampleFailed)) == 10
+
+
 async def test_a_corrupt_segment_ends_the_session_at_once(autojump_clock: MockClock) -> None:
     bench = Bench(FIRST)
     bench.stats.fault = ProtocolError("corrupt")

@@ -15,9 +15,7 @@ class Cell(Generic[T]):
         self._changed = trio.Event()
 
     def set(self, value: T) -> None:
-        """Replace the value and wake every watcher; an identical object wakes nobody."""
-        if value is self.value:
-            return
+        """Replace the value and wake every watcher that holds another one."""
         self.value = value
         self._changed.set()
         self._changed = trio.Event()

@@ -39,7 +39,7 @@ ADDRESSES = (
     ("web6", "::ffff:127.0.0.31"),
 )
 START_DEADLINE_S = 20.0
-STORY_LINES = 8
+STORY_LINES = 12
 EXIT_OK, EXIT_NOT_SEEN, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -159,7 +159,8 @@ class Demo:
 
     async def _redraw(self, live: Live, views: Views) -> None:
         while True:
-            live.update(screen(views.now, views.before, list(self._lines), self._hints), refresh=True)
+            height = self._console.size.height
+            live.update(screen(views.now, views.before, list(self._lines), self._hints, height), refresh=True)
             await trio.sleep(0.25)
 
     def _story(self, views: Views) -> Story:

@@ -1,6 +1,6 @@
 """The demo's table: frontends, pools, backends, weights, buckets and packets; only draws what a View says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -12,6 +12,7 @@ from maglev.rpc._pb import maglev_pb2 as pb
 COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "disabled": "magenta"}
 # "weight" is effective of configured; "VPP" is the weight that VPP itself lists. All of it fits 80 columns.
 COLUMNS = ("", "address", "health", "weight", "VPP", "buckets", "pkts", "bytes", "pkt/s")
+FURNITURE = 6  # header, column titles, blank lines, and the line that the cursor waits on
 UNITS = ("", "k", "M", "G", "T")
 
 
@@ -26,15 +27,17 @@ def draw(view: View, before: View) -> Table:
     return table
 
 
-def screen(view: View, before: View, story: list[str], hints: list[str]) -> RenderableType:
-    """The live display: header, table, the newest lines of the story, where to look further."""
+def screen(view: View, before: View, story: Sequence[str], hints: Sequence[str], height: int) -> RenderableType:
+    """The live display, at most `height` lines: header, table, the newest lines of the story, where to look further."""
     vpp = f"VPP {view.vpp.version}, pid {view.vpp.pid}" if view.vpp else "no VPP"
+    table = draw(view, before)
+    room = max(2, height - len(hints) - table.row_count - FURNITURE)
     return Group(
         Text(f"maglevd and {vpp}", style="bold"),
         Text(),
-        draw(view, before),
+        table,
         Text(),
-        *(Text(line, style="" if line.startswith(" ") else "bold cyan") for line in story),
+        *(Text(line, style="" if line.startswith(" ") else "bold cyan") for line in story[-room:]),
         Text(),
         *(Text(hint, style="dim") for hint in hints),
     )
