@@ -26,6 +26,10 @@ class ProtocolError(MaglevError):
     """We or VPP broke the agreement: an unknown message, a short record, a corrupt segment."""
 
 
+class Incapable(ProtocolError):
+    """The other side lacks what we cannot do without: an upgrade helps, trying again does not."""
+
+
 class Unavailable(MaglevError):
     """The other side is not there or did not answer in time; trying again later is right."""
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TypeVar
@@ -228,6 +229,54 @@ def test_a_namespace_is_refused_rather_than_probed_from_the_wrong_one(site: Site
     maglevd = Process("maglev.entry", site.arguments, site.log)
     assert maglevd.wait() == 3
     assert re.search(r"^maglevd: healthchecker.netns is not supported.*blue", maglevd.output, re.MULTILINE)
+
+
+def test_a_vpp_without_a_needed_message_is_one_line_and_status_3(site: Site) -> None:
+    behind = site.directory / "behind.sock"
+    arguments = ["--api-socket", str(behind), "--stats-socket", str(site.stats)]
+    with running("maglev.emulator", arguments, site.directory / "vpp.log") as vpp:
+        vpp.until_says(str(behind))
+        with _altering(site.api, behind, b"lb_as_set_weight_2d89bdbd", b"lb_as_set_weight_12345678"):
+            maglevd = Process("maglev.entry", site.arguments, site.log)
+            assert maglevd.wait() == 3
+
+    (line,) = [line for line in maglevd.output.splitlines() if line.startswith("maglevd:")]
+    assert "missing=lb_as_set_weight_2d89bdbd" in line
+    assert "26.10" in line
+    assert "Traceback" not in maglevd.output
+
+
+@contextmanager
+def _altering(path: Path, behind: Path, old: bytes, new: bytes) -> Iterator[None]:
+    """A VPP API socket whose handshake, the first message from behind, has `new` for `old`; the rest goes through."""
+
+    def relay(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(65536):
+                sink.sendall(chunk)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(behind))
+            server.sendall(client.recv(65536))
+            head = server.recv(16, socket.MSG_WAITALL)
+            body = server.recv(int.from_bytes(head[8:12], "big"), socket.MSG_WAITALL)
+            assert old in body
+            client.sendall(head + body.replace(old, new))
+            thread = threading.Thread(target=relay, args=(client, server))
+            thread.start()
+            relay(server, client)
+            thread.join()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield
+        thread.join()
 
 
 def test_log_lines_have_time_level_name_and_fields(site: Site) -> None:

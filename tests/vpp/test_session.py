@@ -7,13 +7,14 @@ import pytest
 import trio
 import trio.testing
 
+from maglev.core.counters import Indexes
 from maglev.core.events import Event, VppConnected, VppDisconnected, VppMessage, VppUnavailable
 from maglev.core.model import VppInfo
 from maglev.emulator import stats_server
 from maglev.emulator.segment import SegmentWriter
 from maglev.errors import MaglevError, ProtocolError, Unavailable
 from maglev.vpp.session import BOOTTIME_POLL_S, Session, connect, keep_connected
-from tests.vpp.peer import TABLE, Client, Script, listen
+from tests.vpp.peer import TABLE, Client, Script, listen, reply
 from tests.vpp.samples import DEFINITIONS
 
 BOOTTIME_S = 1_700_000_000
@@ -117,6 +118,30 @@ async def test_a_session_takes_its_leave(vpp: Vpp) -> None:
     assert vpp.asked == ["get_api_json", "control_ping", "show_version", "sockclnt_delete"]
 
 
+async def test_behind_a_session_nothing_can_be_read(vpp: Vpp) -> None:
+    async with connect(vpp.api, vpp.stats, Heard().emit, clock_ns=lambda: 42) as session:
+        session.sample(Indexes({}, {}, {}), 1)
+
+    with pytest.raises(Unavailable):
+        session.sample(Indexes({}, {}, {}), 2)
+    with pytest.raises(Unavailable):
+        await session.ping()
+
+
+async def test_a_vpp_that_keeps_its_definitions_to_itself_is_a_protocol_error(
+    nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    async def refuse(client: Client) -> None:
+        await client.shake_hands()
+        asked = await client.asked()
+        await client.send(reply("get_api_json_reply", asked.context, -1, bytes(4)))
+
+    await listen(nursery, tmp_path / "api.sock", refuse)
+
+    with pytest.raises(ProtocolError, match="retval=-1"):
+        await session_of(Vpp(tmp_path))
+
+
 async def test_without_an_api_socket_vpp_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"api\.sock.*group vpp"):
         await session_of(Vpp(tmp_path))
@@ -144,6 +169,8 @@ async def test_a_vpp_without_boot_time_is_not_ready(
     segment.set_scalar("/sys/boottime", 0)
 
     async def wait_a_little() -> None:
+        while "show_version" not in vpp.asked:
+            await trio.testing.wait_all_tasks_blocked(0.01)
         while True:
             await jump(clock, BOOTTIME_POLL_S)
 
@@ -261,10 +288,12 @@ async def test_a_lost_api_socket_ends_the_session_and_it_is_made_again(
     assert isinstance(await kept.heard.next(), VppConnected)
     await trio.testing.wait_all_tasks_blocked(0.01)
     hung_up, vpp.hang_up = vpp.hang_up, trio.Event()
+    lost_at = trio.current_time()
 
     hung_up.set()
 
     assert "closed its API socket" in await disconnected(kept)
+    assert trio.current_time() - lost_at < PING_S / 2  # seen at once, not by the next ping
     await jump(clock, RETRY_S)
     assert isinstance(await kept.heard.next(), VppConnected)
     assert vpp.asked.count("get_api_json") == 1  # the same VPP: its definitions are known
@@ -389,6 +418,15 @@ async def test_a_vpp_that_is_not_there_is_told_once_per_reason(
     await aside.rename(vpp.api)
     await jump(clock, RETRY_S)
     assert isinstance(await kept.heard.next(), VppConnected)
+
+    # After a session the same reason is news again.
+    await trio.Path(vpp.api).rename(aside)
+    vpp.hang_up.set()
+    await disconnected(kept)
+    await jump(clock, RETRY_S)
+    event = await kept.heard.next()
+    assert isinstance(event, VppUnavailable)
+    assert "No such file" in event.reason
 
 
 async def test_cancelling_takes_leave_and_ends(nursery: trio.Nursery, vpp: Vpp) -> None:

@@ -291,5 +291,13 @@ async def test_what_the_block_raises_comes_out_as_it_is(nursery: trio.Nursery, t
             raise KeyError("mine")
 
 
+async def test_behind_the_block_nothing_can_be_asked(nursery: trio.Nursery, tmp_path: Path) -> None:
+    async with connected(nursery, tmp_path, echo, []) as transport:
+        pass
+
+    with trio.fail_after(5), pytest.raises(Unavailable, match="was closed"):
+        await transport.call(WEIGHT)
+
+
 def test_our_numbers_are_those_of_the_peer() -> None:
     assert NUMBERS["sockclnt_create"] == 15

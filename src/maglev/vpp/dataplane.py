@@ -6,23 +6,25 @@ for milliseconds per thousand VIPs, so it is to be rare.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import trio
 
 from maglev.core.counters import Indexes
-from maglev.core.events import Event, ListingUnreadable
+from maglev.core.events import ListingUnreadable
 from maglev.core.model import IPAddress, IPNetwork, LbConf, VipKey
 from maglev.core.plan import Observed, ObservedBackend, ObservedVip, Op, SetConf
 from maglev.errors import ProtocolError, Refused
 from maglev.vpp.listing import ListedVip, parse_listing
 from maglev.vpp.records import BackendRecord, Records, VipRecord
 from maglev.vpp.retvals import NO_SUCH_ENTRY, refusal
-from maglev.vpp.transport import Answer, Ask, Call
+from maglev.vpp.transport import Answer, Ask, Call, Emit
 
 LISTING = "show lb vips verbose"
+SLICE = 256
+"""Ops made ready at a time before others get their turn."""
 
 
 class Transport(Protocol):
@@ -43,19 +45,20 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What one round of questions told; `fault` says why there is no `listed`."""
+    """What the first questions told, and the routes to ask for next; `fault` says why there is no `listed`."""
 
     conf: LbConf
     vips: list[VipRecord]
     backends: Mapping[VipKey, list[BackendRecord]]
     listed: Mapping[VipKey, ListedVip] | None
     fault: str
+    lookups: Mapping[IPNetwork, Call]
 
 
 class LbTable:
     """The LB table of the VPP behind `transport`."""
 
-    def __init__(self, transport: Transport, records: Records, emit: Callable[[Event], None]) -> None:
+    def __init__(self, transport: Transport, records: Records, emit: Emit) -> None:
         self._transport = transport
         self._records = records
         self._emit = emit
@@ -65,16 +68,19 @@ class LbTable:
         records = self._records
         asks = (records.conf, records.vips, records.backends, records.cli(LISTING))
         answers = await self._transport.exchange(asks)
-        # Decoding takes 0.1 s for ten thousand backends: probes must not wait for it.
+        # Tens of thousands of records: probes must not wait for them, so all work on them is done in a thread.
         reading = await trio.to_thread.run_sync(self._read, answers)
         if reading.listed is None:
             self._emit(ListingUnreadable(reading.fault))
-        routes = await self._routes({vip.key.prefix for vip in reading.vips})
-        return Audit(_observed(reading), _indexes(reading, routes))
+        routes = await self._transport.exchange(list(reading.lookups.values()))
+        return await trio.to_thread.run_sync(self._together, reading, routes)
 
     async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
         """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""
-        calls = [self._prepared(op) for op in ops]
+        calls: list[Call | Refused] = []
+        for start in range(0, len(ops), SLICE):
+            calls += [self._prepared(op) for op in ops[start : start + SLICE]]
+            await trio.lowlevel.checkpoint()
         answers = iter(await self._transport.exchange([call for call in calls if isinstance(call, Call)]))
         return [
             call if isinstance(call, Refused) else self._answer(op, call, next(answers))
@@ -103,19 +109,6 @@ class LbTable:
         backend = getattr(op, "backend", None)
         return refusal(call.message, retval, **asked, **({"backend": backend} if backend else {}))
 
-    async def _routes(self, prefixes: set[IPNetwork]) -> dict[IPNetwork, int]:
-        wanted = sorted(prefixes, key=lambda prefix: (prefix.version, prefix))
-        asks: list[Ask] = [self._records.route(prefix) for prefix in wanted]
-        routes: dict[IPNetwork, int] = {}
-        for prefix, answer in zip(wanted, await self._transport.exchange(asks), strict=True):
-            retval, index = self._records.read_route(answer[0])
-            if retval == NO_SUCH_ENTRY:  # deleted since the dump
-                continue
-            if retval:
-                raise ProtocolError("VPP does not tell a route", prefix=prefix, retval=retval)
-            routes[prefix] = index
-        return routes
-
     def _read(self, answers: list[Answer]) -> _Reading:
         conf, vips, backends, listing = answers
         live = self._records.read_vips(vips)
@@ -127,7 +120,20 @@ class LbTable:
             listed = _live(self._records.read_cli(listing[0]), {vip.key for vip in live})
         except ProtocolError as error:
             fault = str(error)
-        return _Reading(self._records.read_conf(conf[0]), live, by_vip, listed, fault)
+        prefixes = sorted({vip.key.prefix for vip in live}, key=lambda prefix: (prefix.version, prefix))
+        lookups = {prefix: self._records.route(prefix) for prefix in prefixes}
+        return _Reading(self._records.read_conf(conf[0]), live, by_vip, listed, fault, lookups)
+
+    def _together(self, reading: _Reading, answers: list[Answer]) -> Audit:
+        routes: dict[IPNetwork, int] = {}
+        for prefix, answer in zip(reading.lookups, answers, strict=True):
+            retval, index = self._records.read_route(answer[0])
+            if retval == NO_SUCH_ENTRY:  # deleted since the dump
+                continue
+            if retval:
+                raise ProtocolError("VPP does not tell a route", prefix=prefix, retval=retval)
+            routes[prefix] = index
+        return Audit(_observed(reading), _indexes(reading, routes))
 
 
 def _live(answer: tuple[int, str], dumped: set[VipKey]) -> dict[VipKey, ListedVip]:

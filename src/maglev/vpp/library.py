@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import trio
 
-from maglev.errors import ProtocolError
+from maglev.errors import Incapable, ProtocolError
 from maglev.vpp.codec import text
 from maglev.vpp.definitions import Shape, read_definitions
 from maglev.vpp.transport import Call, Transport
@@ -28,7 +28,7 @@ class Library:
     async def wire(self, table: Mapping[str, int], transport: Transport) -> Wire:
         """The codecs for the VPP behind `transport`, which has this `table` of `name_crc`.
 
-        Raises ProtocolError when it lacks a message: which ones, the version seen and the version needed.
+        Raises Incapable when it lacks a message: which ones, the version seen and the version needed.
         """
         if self._wire is not None and self._table == table:
             return self._wire
@@ -65,7 +65,7 @@ def _demand(table: Mapping[str, int], needed: Mapping[str, str], version: str) -
     if not lacking:
         return
     has_lb = any(name.startswith("lb_") for name in table)
-    raise ProtocolError(
+    raise Incapable(
         "VPP lacks messages that we need",
         missing=",".join(lacking),
         version=version,

@@ -90,11 +90,7 @@ def _vip(block: list[_Line]) -> ListedVip:
 
 
 def _backends(lines: list[_Line]) -> Iterator[ListedBackend]:
-    is_behind_count = False
     for line in lines:
-        if not is_behind_count:
-            is_behind_count = _COUNT.fullmatch(line[1]) is not None
-            continue
         found = _BACKEND.fullmatch(line[1])
         if found is None:
             if " weight:" in line[1]:

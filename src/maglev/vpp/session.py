@@ -9,25 +9,23 @@ from typing import NoReturn
 import trio
 
 from maglev.core.counters import Indexes, Sample
-from maglev.core.events import Event, VppConnected, VppDisconnected, VppUnavailable
+from maglev.core.events import VppConnected, VppDisconnected, VppUnavailable
 from maglev.core.model import VppInfo
 from maglev.core.plan import Op
-from maglev.errors import ProtocolError, Refused, Unavailable
+from maglev.errors import Incapable, ProtocolError, Refused, Unavailable
 from maglev.vpp.codec import text
 from maglev.vpp.dataplane import Audit, LbTable
 from maglev.vpp.handshake import greet
 from maglev.vpp.library import Library, without_crc
 from maglev.vpp.records import Records
 from maglev.vpp.stats import Stats, open_stats
-from maglev.vpp.transport import Call, Transport, running
+from maglev.vpp.transport import Call, Emit, Transport, running
 from maglev.vpp.wire import Bootstrap, Wire
 
 CLIENT_NAME = "vpp-maglev"
 BOOTTIME_POLL_S, BOOTTIME_POLLS = 0.05, 40
 LEAVE_S = 0.5
 MAX_REASONS = 32
-
-Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +113,8 @@ async def keep_connected(
     """Run `serve` on one session after the other, for ever; it is cancelled when its session is over.
 
     A session is over when either socket is lost, VPP leaves a ping unanswered for `deadline_s`, its stats are another
-    VPP's, or `serve` raises Unavailable or ProtocolError. Any other exception of `serve` comes out of here.
+    VPP's, or `serve` raises Unavailable or ProtocolError. Any other exception of `serve` comes out of here, and so does
+    Incapable: a VPP that lacks a message will lack it in five seconds too.
     """
     library = Library()
     told: set[str] = set()
@@ -132,7 +131,10 @@ async def keep_connected(
                     nursery.start_soon(_keepalive, session, stats_path, ping_s, deadline_s, name="vpp-keepalive")
                     nursery.start_soon(serve, session, name="vpp-serve")
         except* (Unavailable, ProtocolError) as group:
-            reason = str(_first(group))
+            error = _first(group)
+            if isinstance(error, Incapable):
+                raise
+            reason = str(error)
         if is_connected:
             told.clear()
             emit(VppDisconnected(reason, retry_s))

@@ -133,6 +133,10 @@ class Transport:
         await self._lost.wait()
         self._raise_failure()
 
+    def close(self) -> None:
+        """From now on there is no connection: whoever waits, or asks later, is told."""
+        self._fail(Unavailable("the session with VPP was closed"), None)
+
     async def _room(self) -> int:
         """How many requests may be sent now, at least one."""
         while len(self._pending) >= WINDOW and self._failure is None:
@@ -234,7 +238,7 @@ class Transport:
             pending.batch.done.set()
 
     def _raise_failure(self) -> NoReturn:
-        failure = self._failure or Unavailable("the connection to VPP is closed")
+        failure = self._failure or Unavailable("VPP's API socket is not usable")
         # A fresh one for each who waits: an exception that is raised in several tasks collects all their traces.
         raise type(failure)(failure.what, hint=failure.hint, **failure.fields) from failure.__cause__
 
@@ -261,6 +265,7 @@ async def running(
                 yield transport
             finally:
                 pumping.cancel()
+                transport.close()
     except BaseExceptionGroup as group:
         # Reader and writer raise nothing: what comes out is the block's own and leaves as it came.
         if len(group.exceptions) != 1:
