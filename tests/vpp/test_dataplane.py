@@ -136,6 +136,29 @@ async def test_vips_of_one_prefix_share_one_lookup() -> None:
     assert [ask.message for ask in canned.asked].count("ip_route_lookup") == 1
 
 
+async def test_a_known_route_is_not_looked_up_again_until_a_vip_moves() -> None:
+    """WEB is made again, so that its route may be another one; ALL stays where it was."""
+    moved = LISTED.replace("[2]", "[7]")
+    lb, canned = table(
+        lb_conf_get=TABLE["lb_conf_get"] * 3,
+        cli_inband=[text(LISTED), text(LISTED), text(moved)],
+        ip_route_lookup=[route(8), route(12), route(20)],
+    )
+
+    first, second, third = (await lb.audit()).indexes, (await lb.audit()).indexes, (await lb.audit()).indexes
+
+    assert first == second
+    assert third == Indexes({WEB: 7, ALL: 3}, {WEB.prefix: 20, ALL.prefix: 12}, {ONE: 9, SIX: 13})
+    assert [ask.message for ask in canned.asked].count("ip_route_lookup") == 3
+
+
+async def test_without_a_listing_no_route_is_looked_up() -> None:
+    lb, canned = table(cli_inband=[text("nonsense")])
+
+    assert (await lb.audit()).indexes is None
+    assert "ip_route_lookup" not in [ask.message for ask in canned.asked]
+
+
 async def test_an_empty_table_is_known_to_be_empty() -> None:
     events: list[Event] = []
     lb, _ = table(events, lb_vip_dump=[], lb_as_v2_dump=[], cli_inband=[text("")])

@@ -55,6 +55,17 @@ class _Reading:
     lookups: Mapping[IPNetwork, Call]
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where a VIP's prefix is counted, for as long as the VIPs on it have these pool indexes.
+
+    A VIP that is deleted and made again gets another pool index, as its old slot is kept for a minute.
+    """
+
+    slots: frozenset[int]
+    index: int
+
+
 class LbTable:
     """The LB table of the VPP behind `transport`."""
 
@@ -62,6 +73,7 @@ class LbTable:
         self._transport = transport
         self._records = records
         self._emit = emit
+        self._routes: Mapping[IPNetwork, _Route] = {}
 
     async def audit(self) -> Audit:
         """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told."""
@@ -120,20 +132,37 @@ class LbTable:
             listed = _live(self._records.read_cli(listing[0]), {vip.key for vip in live})
         except ProtocolError as error:
             fault = str(error)
-        prefixes = sorted({vip.key.prefix for vip in live}, key=lambda prefix: (prefix.version, prefix))
-        lookups = {prefix: self._records.route(prefix) for prefix in prefixes}
+        lookups = {prefix: self._records.route(prefix) for prefix in self._unknown_routes(listed or {})}
         return _Reading(self._records.read_conf(conf[0]), live, by_vip, listed, fault, lookups)
 
+    def _unknown_routes(self, listed: Mapping[VipKey, ListedVip]) -> list[IPNetwork]:
+        """Prefixes to look up, in numeric order; each look-up stops VPP's workers, so no known one is asked again."""
+        slots = _slots(listed)
+        unknown = [p for p in slots if (known := self._routes.get(p)) is None or known.slots != slots[p]]
+        return sorted(unknown, key=lambda prefix: (prefix.version, prefix))
+
     def _together(self, reading: _Reading, answers: list[Answer]) -> Audit:
-        routes: dict[IPNetwork, int] = {}
+        if reading.listed is None:
+            return Audit(_observed(reading), None)
+        slots = _slots(reading.listed)
+        routes = {prefix: route for prefix, route in self._routes.items() if slots.get(prefix) == route.slots}
         for prefix, answer in zip(reading.lookups, answers, strict=True):
             retval, index = self._records.read_route(answer[0])
             if retval == NO_SUCH_ENTRY:  # deleted since the dump
                 continue
             if retval:
                 raise ProtocolError("VPP does not tell a route", prefix=prefix, retval=retval)
-            routes[prefix] = index
-        return Audit(_observed(reading), _indexes(reading, routes))
+            routes[prefix] = _Route(slots[prefix], index)
+        self._routes = routes
+        return Audit(_observed(reading), _indexes(reading.listed, routes))
+
+
+def _slots(listed: Mapping[VipKey, ListedVip]) -> dict[IPNetwork, frozenset[int]]:
+    """The pool indexes of the VIPs on each prefix."""
+    slots: dict[IPNetwork, frozenset[int]] = {}
+    for key, vip in listed.items():
+        slots[key.prefix] = slots.get(key.prefix, frozenset()) | {vip.index}
+    return slots
 
 
 def _live(answer: tuple[int, str], dumped: set[VipKey]) -> dict[VipKey, ListedVip]:
@@ -176,9 +205,9 @@ def _observed(reading: _Reading) -> Observed:
     return Observed(reading.conf, vips)
 
 
-def _indexes(reading: _Reading, routes: Mapping[IPNetwork, int]) -> Indexes | None:
-    if reading.listed is None:
-        return None
-    listed = reading.listed.values()
-    backends = {backend.address: backend.dpo for vip in listed for backend in vip.backends if backend.is_live}
-    return Indexes({vip.key: vip.index for vip in listed}, routes, backends)
+def _indexes(listed: Mapping[VipKey, ListedVip], routes: Mapping[IPNetwork, _Route]) -> Indexes:
+    vips = listed.values()
+    backends = {backend.address: backend.dpo for vip in vips for backend in vip.backends if backend.is_live}
+    return Indexes(
+        {vip.key: vip.index for vip in vips}, {prefix: route.index for prefix, route in routes.items()}, backends
+    )
