@@ -5,32 +5,26 @@ goes to the registration that the request names: a request with a wrong one is c
 message that is too short, or whose id is unknown, is logged and dropped.
 """
 
-import errno
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import trio
 
 from maglev.emulator.api import Api
 from maglev.emulator.connection import MESSAGE_BYTES_MAX, Connection
 from maglev.emulator.lb import Died
+from maglev.emulator.unix_socket import accept, listening
 from maglev.emulator.wire import Fields, Wire
-from maglev.errors import ProtocolError, Unavailable
+from maglev.errors import ProtocolError
 
 _log = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 256
 
-_BACKLOG = 64
 _MESSAGES_PER_TURN = 32
 _SOCKET_HANDLE = 1 << 31
 _CONTEXT_OF_CREATE = struct.Struct(">2xI")
-_ACCEPT_PAUSE_S = 0.1
-_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class ApiServer:
@@ -58,7 +52,7 @@ class ApiServer:
         Raises Unavailable when it cannot listen there, and lb.Died.
         """
         death: Died | None = None
-        async with _listening(path) as listener:
+        async with listening(path, socket.SOCK_STREAM, "API") as listener:
             try:
                 async with trio.open_nursery() as nursery:
                     task_status.started()
@@ -70,10 +64,11 @@ class ApiServer:
 
     async def _accept_all(self, listener: trio.socket.SocketType, nursery: trio.Nursery) -> None:
         while True:
-            stream = await _accept(listener)
-            if stream is None:
-                await trio.sleep(_ACCEPT_PAUSE_S)
-            elif len(self._connections) >= CONNECTIONS_MAX:
+            accepted = await accept(listener)
+            if accepted is None:
+                continue
+            stream = trio.SocketStream(accepted)
+            if len(self._connections) >= CONNECTIONS_MAX:
                 _log.warning("%d API clients are enough: one turned away", CONNECTIONS_MAX)
                 await trio.aclose_forcefully(stream)
             else:
@@ -161,45 +156,3 @@ def _first(group: BaseExceptionGroup[Died]) -> Died:
     """There is no dying twice: the first to be found."""
     found = group.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
-
-
-async def _accept(listener: trio.socket.SocketType) -> trio.SocketStream | None:
-    try:
-        accepted, _ = await listener.accept()
-    except OSError as error:
-        if error.errno not in _OUT_OF_RESOURCES:
-            raise
-        _log.warning("API socket cannot accept: %s", error.strerror)
-        return None
-    return trio.SocketStream(accepted)
-
-
-@asynccontextmanager
-async def _listening(path: str) -> AsyncIterator[trio.socket.SocketType]:
-    with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        try:
-            await listener.bind(path)
-            listener.listen(_BACKLOG)
-            made = _identity(path)
-        except OSError as error:
-            raise Unavailable(
-                "cannot listen on the API socket",
-                path=path,
-                error=error.strerror or error,
-                hint="is something listening there already, or left over? remove it or choose another path",
-            ) from error
-        try:
-            yield listener
-        finally:
-            _remove(path, made)
-
-
-def _identity(path: str) -> tuple[int, int]:
-    status = Path(path).lstat()
-    return status.st_dev, status.st_ino
-
-
-def _remove(path: str, made: tuple[int, int]) -> None:
-    with suppress(OSError):
-        if _identity(path) == made:
-            Path(path).unlink()
