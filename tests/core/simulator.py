@@ -131,7 +131,8 @@ class Vpp:
                 found.append(f"{key} is sticky in another way")
             if {a: s.weight for a, s in have.live.items()} != {a: c.weight for a, c in wish.backends.items()}:
                 found.append(f"{key} has other weights")
-            uncut = [a for a, c in wish.backends.items() if c.flush and a in have.live and have.live[a].has_flows]
+            cut = {address for address, cell in wish.backends.items() if cell.flush and not cell.weight}
+            uncut = [address for address, server in have.live.items() if address in cut and server.has_flows]
             found += [f"{key} still sends flows to {address}" for address in uncut]
         return found
 

@@ -27,11 +27,8 @@ confs = st.builds(
     st.sampled_from([1024, 65536]),
     st.just(40),
 )
-weights = st.sampled_from([0, 0, 1, 50, 100])
-cells = st.one_of(
-    st.builds(Effective, st.just(0), flush=st.booleans()),
-    st.builds(Effective, st.integers(1, 100), flush=st.just(False)),
-)
+weights = st.sampled_from([0, 0, 0, 1, 2, 50, 99, 100])  # few, so that they meet, and miss each other by one
+cells = st.builds(Effective, weights, flush=st.booleans())  # where there is weight, flush means nothing
 
 
 @st.composite
@@ -88,7 +85,7 @@ def neighbours(draw: st.DrawFn) -> tuple[Desired, Observed]:
     for key, vip in wish.vips.items():
         addresses = st.sampled_from(ADDRESSES[BACKEND_VERSION[vip.encap]])
         kept = {
-            address: ObservedBackend(cell.weight, is_flushed=cell.flush)
+            address: ObservedBackend(cell.weight, is_flushed=cell.flush and not cell.weight)
             for address, cell in vip.backends.items()
             if draw(st.booleans())
         }

@@ -3,14 +3,18 @@ from dataclasses import replace
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from maglev.core.desired import Desired
+from maglev.core.desired import Desired, Effective
+from maglev.core.model import TABLE_LENGTH, Encap
 from maglev.core.plan import (
     DelVip,
     Observed,
+    ObservedBackend,
+    ObservedVip,
     SetConf,
     advance,
     plan,
 )
+from tests.core.cases import KEY, A, wished
 from tests.core.simulator import Vpp
 from tests.core.tables import desired_tables, pairs
 
@@ -31,7 +35,7 @@ def test_there_is_nothing_to_plan_after_a_plan(pair: tuple[Desired, Observed]) -
     assert plan(desired, advance(observed, plan(desired, observed))) == ()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pairs)
 def test_an_interrupted_plan_can_be_taken_up_again_at_any_point(pair: tuple[Desired, Observed]) -> None:
     desired, observed = pair
@@ -44,7 +48,7 @@ def test_an_interrupted_plan_can_be_taken_up_again_at_any_point(pair: tuple[Desi
         assert plan(desired, advance(midway, rest)) == ()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pairs)
 def test_an_interrupted_plan_can_be_taken_up_by_a_daemon_that_knows_only_an_audit(
     pair: tuple[Desired, Observed],
@@ -81,5 +85,11 @@ def test_what_is_as_desired_is_left_alone(pair: tuple[Desired, Observed]) -> Non
 
 @given(desired_tables())
 def test_no_conf_leaves_that_of_vpp_alone(desired: Desired) -> None:
-    for op in plan(replace(desired, conf=None), NOTHING):
+    for op in plan(replace(desired, conf=None), Observed(None, {})):
         assert not isinstance(op, SetConf)
+
+
+def test_a_stickiness_that_could_not_be_read_is_not_recreated() -> None:
+    observed = Observed(None, {KEY: ObservedVip(Encap.GRE4, None, TABLE_LENGTH, {A: ObservedBackend(100)})})
+
+    assert plan(Desired(None, {KEY: wished({A: Effective(100, flush=False)})}), observed) == ()

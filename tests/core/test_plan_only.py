@@ -1,14 +1,10 @@
-from ipaddress import ip_network
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.desired import Desired, Effective
 from maglev.core.model import ANY, TABLE_LENGTH, TCP, Encap, VipKey
 from maglev.core.plan import (
-    AddBackend,
     AddVip,
-    DelBackend,
     DelVip,
     Observed,
     ObservedBackend,
@@ -17,7 +13,7 @@ from maglev.core.plan import (
     SetWeight,
     plan,
 )
-from tests.core.cases import KEY, A, B, is_making_room, wished
+from tests.core.cases import KEY, A, is_making_room, wished
 from tests.core.simulator import Vpp
 from tests.core.tables import PREFIXES, pairs
 
@@ -96,36 +92,3 @@ def test_a_vip_that_is_not_desired_is_not_deleted_to_make_room_even_when_named()
 
     assert plan(desired, observed, {KEY, other}) == ()
     assert [type(op) for op in plan(desired, observed)] == [DelVip, AddVip]
-
-
-def test_a_recreation_that_is_not_urgent_does_not_go_before_one_that_is() -> None:
-    later = VipKey(ip_network("192.0.2.2/32"), TCP, 80)
-    observed = Observed(
-        None,
-        {
-            KEY: ObservedVip(Encap.GRE4, True, TABLE_LENGTH, {A: ObservedBackend(100)}),
-            later: ObservedVip(Encap.GRE4, False, TABLE_LENGTH, {A: ObservedBackend(100), B: ObservedBackend(0)}),
-        },
-    )
-    desired = Desired(
-        None,
-        {
-            KEY: wished({A: Effective(100, flush=False)}),
-            later: wished({A: Effective(0, flush=True), B: Effective(100, flush=False)}),
-        },
-    )
-
-    assert plan(desired, observed) == (
-        SetWeight(later, B, 100, flush=False),
-        SetWeight(later, A, 0, flush=True),
-        DelBackend(KEY, A),
-        DelVip(KEY, "src-ip-sticky must become false"),
-        AddVip(KEY, Encap.GRE4, False, TABLE_LENGTH),
-        AddBackend(KEY, A, 100),
-    )
-
-
-def test_a_stickiness_that_could_not_be_read_is_not_recreated() -> None:
-    observed = Observed(None, {KEY: ObservedVip(Encap.GRE4, None, TABLE_LENGTH, {A: ObservedBackend(100)})})
-
-    assert plan(Desired(None, {KEY: wished({A: Effective(100, flush=False)})}), observed) == ()

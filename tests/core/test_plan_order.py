@@ -1,11 +1,24 @@
 from collections.abc import Collection
+from ipaddress import ip_network
 
 from hypothesis import given
 
-from maglev.core.desired import Desired
-from maglev.core.model import IPNetwork, VipKey, address_order
-from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Observed, Op, SetConf, SetWeight, plan
-from tests.core.cases import is_making_room
+from maglev.core.desired import Desired, Effective
+from maglev.core.model import TABLE_LENGTH, TCP, Encap, IPNetwork, VipKey, address_order
+from maglev.core.plan import (
+    AddBackend,
+    AddVip,
+    DelBackend,
+    DelVip,
+    Observed,
+    ObservedBackend,
+    ObservedVip,
+    Op,
+    SetConf,
+    SetWeight,
+    plan,
+)
+from tests.core.cases import KEY, A, B, is_making_room, wished
 from tests.core.simulator import Vpp
 from tests.core.tables import pairs
 
@@ -31,7 +44,7 @@ def recreations(ops: Collection[Op]) -> dict[IPNetwork, set[VipKey]]:
     """By prefix, the VIPs that left to make room, and those built there."""
     found: dict[IPNetwork, set[VipKey]] = {op.vip.prefix: set() for op in ops if is_making_room(op)}
     for op in ops:
-        if isinstance(op, (AddVip, DelVip)) and op.vip.prefix in found:
+        if (isinstance(op, AddVip) or is_making_room(op)) and op.vip.prefix in found:
             found[op.vip.prefix].add(op.vip)
     return found
 
@@ -104,3 +117,30 @@ def test_on_one_prefix_all_that_leaves_leaves_before_anything_comes(pair: tuple[
         comes_in = [place for place, op in enumerate(ops) if isinstance(op, AddVip) and op.vip.prefix == prefix]
 
         assert all(last_out < place for place in comes_in)
+
+
+def test_a_recreation_that_is_not_urgent_does_not_go_before_one_that_is() -> None:
+    later = VipKey(ip_network("192.0.2.2/32"), TCP, 80)
+    observed = Observed(
+        None,
+        {
+            KEY: ObservedVip(Encap.GRE4, True, TABLE_LENGTH, {A: ObservedBackend(100)}),
+            later: ObservedVip(Encap.GRE4, False, TABLE_LENGTH, {A: ObservedBackend(100), B: ObservedBackend(0)}),
+        },
+    )
+    desired = Desired(
+        None,
+        {
+            KEY: wished({A: Effective(100, flush=False)}),
+            later: wished({A: Effective(0, flush=True), B: Effective(100, flush=False)}),
+        },
+    )
+
+    assert plan(desired, observed) == (
+        SetWeight(later, B, 100, flush=False),
+        SetWeight(later, A, 0, flush=True),
+        DelBackend(KEY, A),
+        DelVip(KEY, "src-ip-sticky must become false"),
+        AddVip(KEY, Encap.GRE4, False, TABLE_LENGTH),
+        AddBackend(KEY, A, 100),
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from maglev.core.model import HealthCheck, HttpSpec, Policy, ProbeSpec, Timing, Tls
+from maglev.core.model import HealthCheck, HttpSpec, Policy, ProbeResult, ProbeSpec, Timing, Tls
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 Handler = Callable[[Stream], Awaitable[None]]
@@ -19,6 +19,7 @@ Handler = Callable[[Stream], Awaitable[None]]
 LOCALHOST = IPv4Address("127.0.0.1")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 UNVERIFIED = Tls(server_name=None, verify=False)
+FAILED = (False, "L7RSP")
 
 
 def check(
@@ -40,6 +41,10 @@ def get(
     body_regexp: str | None = None,
 ) -> HttpSpec:
     return HttpSpec(port, tls, path, host, codes, body_regexp)
+
+
+def outcome(result: ProbeResult) -> tuple[bool, str]:
+    return result.passed, result.code
 
 
 @asynccontextmanager

@@ -1,26 +1,19 @@
 import tracemalloc
 from ipaddress import IPv6Address, ip_address
-from pathlib import Path
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio.testing import MockClock
+from trio.testing import MockClock, memory_stream_pair
 
 import maglev
-from maglev.core.model import ProbeResult, Tls
+from maglev.core.model import ProbeResult
 from maglev.probes import probe
-from maglev.probes.http import MAX_BODY, MAX_HEAD, MAX_INTERIM, _host
-from maglev.probes.verdict import MAX_DETAIL
+from maglev.probes.http import MAX_BODY, MAX_HEAD, MAX_INTERIM, _Exchange, _host
+from maglev.probes.verdict import MAX_DETAIL, Code, Fault
 from tests.probes import peers
-from tests.probes.peers import LOCALHOST, OK, UNVERIFIED, check, get, peer, says
-
-FAILED = (False, "L7RSP")
-
-
-def outcome(result: ProbeResult) -> tuple[bool, str]:
-    return result.passed, result.code
+from tests.probes.peers import FAILED, LOCALHOST, OK, check, get, outcome, peer, says
 
 
 async def ask(handler: peers.Handler, body_regexp: str | None = None, timeout_s: float = 30.0) -> ProbeResult:
@@ -333,6 +326,17 @@ async def test_an_answer_before_the_request_was_read_counts() -> None:
     assert outcome(await ask(answers_unasked)) == (False, "L7STS")
 
 
+async def test_an_answer_counts_though_the_server_closed_before_it_took_the_request() -> None:
+    ours, theirs = memory_stream_pair()
+    await theirs.send_all(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n")
+    await theirs.aclose()
+
+    with pytest.raises(Fault) as caught:
+        await _Exchange(ours).judge(get(80), LOCALHOST)
+
+    assert caught.value.verdict.code is Code.L7STS
+
+
 async def test_a_broken_chunk_fails() -> None:
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello"
 
@@ -356,80 +360,3 @@ async def test_no_answer_at_all_makes_a_probe_raise(answer: bytes) -> None:
     assert result.detail.isascii()
     assert result.detail.isprintable()
     assert len(result.detail) <= MAX_DETAIL
-
-
-async def test_https_passes(certificate: Path) -> None:
-    async with peer(says(OK), certificate=certificate) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED, body_regexp="hello")), LOCALHOST)
-
-    assert outcome(result) == (True, "L7OK")
-
-
-async def test_https_without_a_goodbye_passes(certificate: Path) -> None:
-    # The body ends with the connection and no close_notify comes: many servers do that.
-    async with peer(says(b"HTTP/1.0 200 OK\r\n\r\nhello"), certificate=certificate) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED, body_regexp="hello")), LOCALHOST)
-
-    assert outcome(result) == (True, "L7OK")
-
-
-async def test_https_with_a_trusted_certificate_passes(trusted: Path) -> None:
-    async with peer(says(OK), certificate=trusted) as port:
-        result = await probe(check(get(port, tls=Tls("www.example.org", verify=True))), LOCALHOST)
-
-    assert outcome(result) == (True, "L7OK")
-
-
-async def test_https_with_an_untrusted_certificate_fails_the_handshake(certificate: Path) -> None:
-    async with peer(says(OK), certificate=certificate) as port:
-        result = await probe(check(get(port, tls=Tls("www.example.org", verify=True))), LOCALHOST)
-
-    assert outcome(result) == (False, "L6RSP")
-
-
-async def test_https_to_a_server_without_tls_fails_the_handshake() -> None:
-    async with peer(peers.says_to_anything(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED)), LOCALHOST)
-
-    assert outcome(result) == (False, "L6RSP")
-
-
-async def test_http_to_a_server_with_tls_fails(certificate: Path) -> None:
-    async with peer(says(OK), certificate=certificate) as port:
-        result = await probe(check(get(port)), LOCALHOST)
-
-    assert outcome(result) == FAILED
-
-
-async def test_https_silence_after_the_handshake_is_a_timeout_of_the_answer(
-    certificate: Path, patient_clock: MockClock
-) -> None:
-    async with peer(peers.silent, certificate=certificate) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED), timeout_s=2), LOCALHOST)
-
-    assert outcome(result) == (False, "L7TOUT")
-    assert patient_clock.current_time() >= 2
-
-
-async def test_https_silence_before_the_handshake_is_a_timeout_of_the_handshake(patient_clock: MockClock) -> None:
-    async with peer(peers.silent) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED), timeout_s=2), LOCALHOST)
-
-    assert outcome(result) == (False, "L6TOUT")
-    assert patient_clock.current_time() >= 2
-
-
-async def test_https_reset_after_the_handshake_fails(certificate: Path) -> None:
-    async with peer(peers.resets_after(b""), certificate=certificate) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED)), LOCALHOST)
-
-    assert outcome(result) == FAILED
-
-
-async def test_a_server_that_wants_our_certificate_fails_the_handshake(certificate: Path) -> None:
-    # With TLS 1.3 that comes when our side of the handshake is long done.
-    async with peer(peers.demands_certificate(certificate)) as port:
-        result = await probe(check(get(port, tls=UNVERIFIED)), LOCALHOST)
-
-    assert outcome(result) == (False, "L6RSP")
-    assert "certificate required" in result.detail

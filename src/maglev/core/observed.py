@@ -111,7 +111,6 @@ def advance(observed: Observed, ops: Iterable[Op]) -> Observed:
                 conf = new
             case AddVip(key, encap, sticky, length):
                 vips[key] = ObservedVip(encap, sticky, length, {})
-                opened[key] = {}
             case DelVip(key):
                 vips.pop(key, None)
                 opened.pop(key, None)

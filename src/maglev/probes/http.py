@@ -14,7 +14,7 @@ import trio
 from maglev import __version__
 from maglev.core.model import HttpSpec, IPAddress
 from maglev.probes.tcp import connected
-from maglev.probes.tls import TlsStream, handshake, why_broken
+from maglev.probes.tls import handshake, why_broken
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
 
 MAX_HEAD = 16 * 1024  # bytes of status line and headers, and of any one line of a chunked body
@@ -22,16 +22,14 @@ MAX_INTERIM = 8  # answers 1xx before the real one
 MAX_BODY = 16 * 1024  # bytes searched, as in HAProxy; a search may cost the square of it, with all else standing still
 CHUNK = 16 * 1024
 
-Stream = trio.SocketStream | TlsStream
-
 
 async def check_http(spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
     """GET `spec.path`, over TLS where the spec says so."""
     async with connected(target, spec.port, progress) as stream:
-        secured = await handshake(stream, spec.tls, progress) if spec.tls else stream
+        channel = await handshake(stream, spec.tls, progress) if spec.tls else stream
         progress.phase = Phase.ANSWER
         try:
-            return await _Exchange(secured).judge(spec, target.address)
+            return await _Exchange(channel).judge(spec, target.address)
         except trio.BrokenResourceError as error:
             # With TLS 1.3 a server that wants a certificate of ours says so only after the handshake.
             code = Code.L6RSP if isinstance(error.__cause__, ssl.SSLError) else Code.L7RSP
@@ -41,7 +39,7 @@ async def check_http(spec: HttpSpec, target: Target, progress: Progress) -> Verd
 class _Exchange:
     """One request and its answer over `stream`."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
 
