@@ -1,24 +1,16 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.emulator.target import Target, embedded, real
+from tests.emulator.target import REAL_VPP, Target, embedded, real
 
-_VARIABLES = ("MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS")
+_TARGETS = ["embedded", *([pytest.param("real", marks=pytest.mark.vpp)] if REAL_VPP else [])]
 
 
-@pytest.fixture(scope="session", params=["embedded", pytest.param("real", marks=pytest.mark.vpp)])
+@pytest.fixture(scope="session", params=_TARGETS)
 def shared_target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    if request.param == "real":
-        missing = [name for name in _VARIABLES if not os.environ.get(name)]
-        if missing:
-            pytest.skip(f"no running VPP is named by {' and '.join(missing)}")
-        with real() as target:
-            yield target
-        return
-    with embedded(tmp_path_factory.mktemp("vpp")) as target:
+    with real() if request.param == "real" else embedded(tmp_path_factory.mktemp("vpp")) as target:
         yield target
 
 

@@ -17,6 +17,8 @@ from typing import Any
 from vpp_papi import VPPApiClient
 from vpp_papi.vpp_stats import VPPStats
 
+VPP_VARIABLES = ("MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS")
+REAL_VPP = [os.environ[name] for name in VPP_VARIABLES if os.environ.get(name)]
 TCP, UDP = 6, 17
 ROUTE_TO, ROUTE_VIA = "/net/route/to", "/net/route/via"
 LB_COUNTERS = ("packet from existing sessions", "first session packet", "untracked packet", "no server configured")
@@ -24,7 +26,8 @@ LB_COUNTERS = ("packet from existing sessions", "first session packet", "untrack
 _DRIVER = Path(__file__).with_name("driver.py")
 _PG = "pg88"
 _DEADLINE_S = 20.0
-_numbers = itertools.count(1)
+# VPP lists deleted VIPs for minutes: no run must use the prefixes of the one before.
+_numbers = itertools.count(int(time.time() * 10) % (1 << 21))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Burst:
 def new_prefix(version: int = 4) -> str:
     """A host prefix that no other test uses."""
     number = next(_numbers)
-    return f"10.200.{number >> 8}.{number & 255}/32" if version == 4 else f"2001:db8:77::{number:x}/128"
+    net = ipaddress.IPv4Address("10.128.0.0") if version == 4 else ipaddress.IPv6Address("2001:db8:77::")
+    return f"{net + number}/{net.max_prefixlen}"
 
 
 def host(prefix: str) -> str:
@@ -121,8 +125,9 @@ class Target:
         return int(head[head.index("[") + 1 : head.index("]")])
 
     def flows(self, prefix: str) -> dict[str, int]:
-        """Flows by AS, as listed for the last VIP on a prefix."""
-        lines = [line.split() for line in self.blocks(prefix)[-1].splitlines() if " flows:" in line]
+        """Flows by AS, as listed for the VIP on a prefix: the one in use if there is one."""
+        blocks = sorted(self.blocks(prefix), key=lambda block: block.splitlines()[0].endswith(" removed"))
+        lines = [line.split() for line in blocks[0].splitlines() if " flows:" in line]
         return {words[0]: int(words[3].removeprefix("flows:")) for words in lines}
 
     def stats_index(self, prefix: str) -> int:
@@ -143,6 +148,17 @@ class Target:
     def lb_counters(self, index: int) -> list[int]:
         """Next, first, untracked, no server."""
         return [sum(thread[index] for thread in self.stats[name]) for name in LB_COUNTERS]
+
+    def set_sticky_buckets(self, buckets: int) -> None:
+        """Another number than before drops every flow, as each worker sees its next packet."""
+        reply = self.api.lb_conf(
+            ip4_src_address="10.0.0.1", ip6_src_address="fd00::1", sticky_buckets_per_core=buckets, flow_timeout=40
+        )
+        assert reply.retval == 0, reply
+
+    def forget_flows(self) -> None:
+        """Make sure that no flow of an earlier test is in the way."""
+        self.set_sticky_buckets(1024 if self.api.lb_conf_get().sticky_buckets_per_core != 1024 else 512)
 
     def clean_up(self) -> None:
         """Leave no VIP behind, and no AS that a sticky slot still holds."""
@@ -237,7 +253,8 @@ def embedded(directory: Path) -> Iterator[Target]:
 @contextmanager
 def real() -> Iterator[Target]:
     """The VPP that the environment names; it must not have any VIP."""
-    target = RealTarget(os.environ["MAGLEV_TEST_VPP_API"], os.environ["MAGLEV_TEST_VPP_STATS"])
+    assert len(REAL_VPP) == len(VPP_VARIABLES), f"give all of {VPP_VARIABLES} or none"
+    target = RealTarget(*REAL_VPP)
     try:
         assert target.api.lb_vip_dump() == [], "this VPP has VIPs: use one that nobody needs"
         yield target

@@ -14,6 +14,7 @@ VIP = "10.202.0.1/32"  # fixed, as it is part of the hash
 
 @pytest.fixture
 def three(target: Target) -> list[str]:
+    target.forget_flows()
     target.add_vip(VIP)
     backends = [f"10.1.1.{n}" for n in (1, 2, 3)]
     for address, weight in zip(backends, (100, 100, 50), strict=True):
@@ -30,7 +31,7 @@ def test_flows_are_hashed_as_vpp_hashes_them(target: Target, three: list[str]) -
         hit.append([new - old for new, old in zip(after, before, strict=True)].index(1))
         before = after
 
-    assert hit == [1, 1, 0, 1, 2, 2, 1, 0, 0, 0, 0, 2, 1, 1, 1, 0]
+    assert hit == [0, 1, 0, 0, 0, 1, 1, 1, 1, 2, 1, 2, 1, 1, 0, 0]
 
 
 def test_first_and_next_packets_and_all_volumes_are_counted(target: Target, three: list[str]) -> None:
@@ -49,28 +50,21 @@ def test_first_and_next_packets_and_all_volumes_are_counted(target: Target, thre
 
 
 @pytest.mark.parametrize(
-    ("version", "encap", "backend", "overhead"),
-    [
-        (4, GRE4, "10.1.2.1", 24),
-        (4, GRE6, "fd00:2::1", 44),
-        (6, GRE4, "10.1.2.2", 24),
-        (6, GRE6, "fd00:2::2", 44),
-        (4, L3DSR, "10.1.2.3", 0),
-        (4, NAT4, "10.1.2.4", 0),
-    ],
+    ("version", "encap", "inner", "overhead"),
+    [(4, GRE4, 4, 24), (4, GRE6, 6, 44), (6, GRE4, 4, 24), (6, GRE6, 6, 44), (4, L3DSR, 4, 0), (4, NAT4, 4, 0)],
 )
 def test_bytes_forwarded_include_the_tunnel_header(
-    target: Target, version: int, encap: int, backend: str, overhead: int
+    target: Target, version: int, encap: int, inner: int, overhead: int
 ) -> None:
     prefix, client = new_prefix(version), CLIENT if version == 4 else CLIENT6
+    # Never the same backend twice: VPP dies of collecting two NAT VIPs' ASes with equal address and target port.
+    backend = new_prefix(inner)
     target.add_vip(prefix, encap=encap, target_port=80)
-    target.add_as(prefix, backend)
-    route = f"{backend}/{128 if ':' in backend else 32}"
-    packets, octets = target.route(ROUTE_VIA, route)
+    target.add_as(prefix, host(backend))
 
     target.send(Burst(client, host(prefix), 3000, 80, count=10, length=200))
 
-    assert target.route(ROUTE_VIA, route) == (packets + 10, octets + 10 * (200 + overhead))
+    assert target.route(ROUTE_VIA, backend) == (10, 10 * (200 + overhead))
     assert target.route(ROUTE_TO, prefix) == (10, 2000)
 
 
@@ -83,18 +77,20 @@ def test_packets_past_the_vip_count_as_direct(target: Target, three: list[str]) 
     assert target.route(ROUTE_TO, f"{three[0]}/32") == (packets + 7, octets + 700)
 
 
-def test_a_port_without_vip_falls_to_index_0_which_has_no_server(target: Target, three: list[str]) -> None:
-    assert three
+def test_a_port_without_vip_falls_to_index_0_which_has_no_server(target: Target) -> None:
+    prefix = new_prefix()
+    target.forget_flows()
+    target.add_vip(prefix)
+    target.add_as(prefix, "10.1.1.1")
     before = target.lb_counters(0)
-    packets, _ = target.route(ROUTE_TO, VIP)
 
-    target.send(Burst(CLIENT, host(VIP), 4000, 81, count=10))
-    target.send(Burst(CLIENT, host(VIP), 4000, 80, protocol=TCP))
+    target.send(Burst(CLIENT, host(prefix), 4000, 81, count=10))
+    target.send(Burst(CLIENT, host(prefix), 4000, 80, protocol=TCP))
 
     # Each such packet takes another slot of its bucket, until that is full.
     counted = [new - old for new, old in zip(target.lb_counters(0), before, strict=True)]
     assert counted == [0, 0, 6, 5]
-    assert target.route(ROUTE_TO, VIP)[0] == packets + 11
+    assert target.route(ROUTE_TO, prefix)[0] == 11
 
 
 def test_a_vip_without_servers_is_a_black_hole(target: Target) -> None:
@@ -108,20 +104,46 @@ def test_a_vip_without_servers_is_a_black_hole(target: Target) -> None:
 
 def test_a_full_bucket_leaves_flows_untracked_but_forwarded(target: Target) -> None:
     prefix, backend = new_prefix(), "10.1.3.1"
+    target.set_sticky_buckets(128)
     target.add_vip(prefix)
     target.add_as(prefix, backend)
     before = target.via(backend)[0]
 
-    target.send(Burst(CLIENT, host(prefix), 10000, 80, count=8192, last_sport=18191))
+    target.send(Burst(CLIENT, host(prefix), 10000, 80, count=1024, last_sport=11023))
 
-    following, first, untracked, no_server = target.lb_counters(target.index(prefix))
-    assert (following, no_server) == (0, 0)
-    assert first + untracked == 8192
-    assert untracked >= 8192 - 4096
-    assert target.via(backend)[0] == before + 8192
-    assert target.flows(prefix) == {backend: first}
-    target.api.lb_flush_vip(pfx=prefix, protocol=UDP, port=80)
-    target.pass_time(41)  # flushed slots stay taken until they expire
+    assert target.lb_counters(target.index(prefix)) == [0, 512, 512, 0]
+    assert target.via(backend)[0] == before + 1024
+    assert target.flows(prefix) == {backend: 512}
+
+
+def test_flushed_slots_stay_taken_until_they_expire(target: Target) -> None:
+    prefix = new_prefix()
+    flow = Burst(CLIENT, host(prefix), 12000, 80)
+    target.set_sticky_buckets(1)
+    target.add_vip(prefix)
+    target.add_as(prefix, "10.1.3.2")
+
+    for _ in range(6):
+        target.send(flow)
+        target.api.lb_flush_vip(pfx=prefix, protocol=UDP, port=80)
+    assert target.lb_counters(target.index(prefix)) == [0, 4, 2, 0]
+
+    target.pass_time(42)
+    target.send(flow)
+    assert target.lb_counters(target.index(prefix)) == [0, 5, 2, 0]
+
+
+def test_another_number_of_buckets_drops_every_flow_with_the_next_packet(target: Target) -> None:
+    prefix = new_prefix()
+    target.set_sticky_buckets(1024)
+    target.add_vip(prefix)
+    target.add_as(prefix, "10.1.3.3")
+    target.send(Burst(CLIENT, host(prefix), 13000, 80, count=20, last_sport=13019))
+
+    target.set_sticky_buckets(2048)
+    assert target.flows(prefix) == {"10.1.3.3": 20}
+    target.send(Burst(CLIENT, host(prefix), 13000, 80))
+    assert target.flows(prefix) == {"10.1.3.3": 1}
 
 
 def test_a_source_sticky_vip_keeps_a_client_together(target: Target) -> None:

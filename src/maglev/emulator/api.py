@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from maglev.emulator import ip46, listing
-from maglev.emulator.definitions import api_json
+from maglev.emulator.definitions import served_json
 from maglev.emulator.fib import Route
 from maglev.emulator.lb import Retval
 from maglev.emulator.vip import Vip, VipKey, VipRequest
@@ -30,7 +30,7 @@ class Api:
         self._vpp = vpp
         self._handlers: dict[str, Callable[[Fields], Answers]] = {
             "control_ping": self._control_ping,
-            "get_api_json": lambda _: _reply("get_api_json", json=api_json()),
+            "get_api_json": lambda _: _reply("get_api_json", json=served_json()),
             "show_version": self._show_version,
             "cli_inband": self._cli_inband,
             "ip_route_lookup": self._ip_route_lookup,

@@ -15,13 +15,19 @@ _RETVAL_ONLY = "e8d4e804"
 
 def messages() -> Iterator[Message]:
     """All messages of all APIs."""
-    return (message for api in APIS for message in api.messages)
+    return (message for api in (MEMCLNT, *SERVED) for message in api.messages)
 
 
 @cache
-def api_json() -> str:
-    """The text of `get_api_json_reply`."""
-    return json.dumps([api.json() for api in APIS])
+def all_json() -> str:
+    """All APIs."""
+    return json.dumps([api.json() for api in (MEMCLNT, *SERVED)])
+
+
+@cache
+def served_json() -> str:
+    """The text of `get_api_json_reply`: as in VPP without memclnt, which whoever can ask has already."""
+    return json.dumps([api.json() for api in SERVED])
 
 
 def _request(name: str, crc: str, *fields: str) -> Message:
@@ -145,7 +151,7 @@ _PFX, _AS_ADDRESS = "vl_api_address_with_prefix_t pfx", "vl_api_address_t as_add
 _AS_DETAILS = ("u32 context", "vl_api_lb_vip_t vip", "vl_api_address_t app_srv", "u8 flags", "u32 in_use_since")
 _SOURCES = ("vl_api_ip4_address_t ip4_src_address", "vl_api_ip6_address_t ip6_src_address")
 
-_MEMCLNT = Api(
+MEMCLNT = Api(
     "memclnt",
     "2.1.0",
     (
@@ -289,4 +295,4 @@ _LB = Api(
     (_IP_TYPES, _LB_TYPES),
 )
 
-APIS = (_MEMCLNT, _VPE, _VLIB, _IP, _LB)
+SERVED = (_VPE, _VLIB, _IP, _LB)

@@ -10,7 +10,7 @@ from typing import Any
 from vpp_papi.vpp_papi import VPPApiJSONFiles
 from vpp_papi.vpp_serializer import VPPSerializerValueError
 
-from maglev.emulator.definitions import api_json, messages
+from maglev.emulator.definitions import all_json, messages
 from maglev.errors import ProtocolError
 
 FRAME = struct.Struct(">QII")
@@ -38,7 +38,7 @@ class Wire:
     """The message table of one VPP."""
 
     def __init__(self) -> None:
-        self._messages, _ = VPPApiJSONFiles.process_json_array_str(api_json())
+        self._messages, _ = VPPApiJSONFiles.process_json_array_str(all_json())
         others = [message.name for message in messages() if message.name not in _FIXED_IDS]
         self._ids = _FIXED_IDS | {name: _FIRST_FREE_ID + i for i, name in enumerate(others)}
         self._names = {number: name for name, number in self._ids.items()}

@@ -1,0 +1,128 @@
+"""`python -m maglev.emulator` as a process, driven by vpp_papi with its own transport and its own stats reader."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.target import ROUTE_TO, ROUTE_VIA, TCP, Target
+
+Sockets = tuple[str, str]
+Start = Callable[..., "subprocess.Popen[str]"]
+DEADLINE_S = 10
+
+
+@pytest.fixture
+def start(sockets: Sockets) -> Iterator[Start]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*more: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "maglev.emulator", "--api-socket", sockets[0], "--stats-socket", sockets[1]]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([*command, *more], stdout=pipe, stderr=pipe, text=True)
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate(timeout=DEADLINE_S)
+
+
+def first_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_tells_when_it_listens_and_ends_cleanly(start: Start, sockets: Sockets, number: signal.Signals) -> None:
+    process = start()
+    assert first_line(process).endswith(f"API at {sockets[0]}, stats at {sockets[1]}\n")
+
+    process.send_signal(number)
+
+    assert process.communicate(timeout=DEADLINE_S) == ("", "")
+    assert process.returncode == 0
+    assert not any(Path(path).exists() for path in sockets)
+
+
+def test_a_second_one_on_the_same_sockets_says_so_in_one_line(start: Start, sockets: Sockets) -> None:
+    first_line(start())
+    second = start()
+
+    out, err = second.communicate(timeout=DEADLINE_S)
+
+    assert (out, second.returncode) == ("", 1)
+    assert err.startswith("maglev.emulator: cannot listen on the stats socket")
+    assert err.count("\n") == 1
+    assert all(Path(path).exists() for path in sockets)
+
+
+def test_a_directory_that_is_not_there_is_named_in_one_line(start: Start) -> None:
+    process = start("--api-socket", "/nonexistent/api.sock")
+
+    out, err = process.communicate(timeout=DEADLINE_S)
+
+    assert (out, process.returncode, err.count("\n")) == ("", 1, 1)
+    assert "/nonexistent/api.sock" in err
+
+
+@pytest.mark.parametrize("options", [("--workers", "65"), ("--routes", "-1"), ("--traffic", "many"), ("--bogus",)])
+def test_bad_usage_ends_with_status_2(start: Start, options: tuple[str, ...]) -> None:
+    process = start(*options)
+
+    _, err = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 2
+    assert options[0] in err
+
+
+def test_a_table_of_no_length_is_its_end_as_it_is_vpps(start: Start, sockets: Sockets) -> None:
+    process = start()
+    first_line(process)
+    target = Target(*sockets)
+    with pytest.raises(target.papi.VPPIOError):
+        target.add_vip("192.0.2.1/32", new_flows_table_length=0)
+    target.close()
+
+    _, err = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("maglev.emulator: VPP dies of such a table of new flows")
+
+
+def test_plain_vpp_papi_sees_flows_on_every_worker(start: Start, sockets: Sockets) -> None:
+    process = start("--workers", "2", "--routes", "1000", "--traffic", "5000")
+    first_line(process)
+    target = Target(*sockets)
+    assert target.api.control_ping().vpe_pid == process.pid
+    for number in (1, 2):
+        assert target.add_vip(f"192.0.2.{number}/32", TCP, 80) == 0
+        for backend in (1, 2):
+            assert target.add_as(f"192.0.2.{number}/32", f"10.1.0.{backend}", protocol=TCP) == 0
+
+    def is_everything_counted() -> bool:
+        firsts, vias = target.stats["first session packet"], target.stats[ROUTE_VIA]
+        backends = [target.stats_index(f"10.1.0.{n}/32") for n in (1, 2)]
+        return all(firsts[thread][vip] for thread in (1, 2) for vip in (1, 2)) and all(
+            vias[thread][index]["packets"] for thread in (1, 2) for index in backends
+        )
+
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_everything_counted():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+    index = target.stats_index("192.0.2.1/32")
+    assert index > 1000
+    assert len(target.stats[ROUTE_TO]) == 3
+    assert target.stats[ROUTE_TO][0][index]["packets"] == 0
+    following, _, untracked, no_server = target.lb_counters(target.index("192.0.2.1/32"))
+    assert following > 0
+    assert untracked == 0
+    assert no_server < 100  # what arrived before there was a backend
+    target.close()
