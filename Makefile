@@ -10,14 +10,17 @@ STAMP  := $(VENV)/.built
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "maglev needs Python 3.11 or newer: set PYTHON=..." >&2; exit 1; }
+# A stamp of its own: an interrupted venv has a python but no pip, and has to be made anew.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "maglev needs Python 3.11 or newer, and $(PYTHON) is not: say make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || { echo "the headers of $(PYTHON) are missing: apt install python3-dev" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
 # The extension is rebuilt when its source changes; pure Python is picked up in place.
-$(STAMP): $(BIN)/python pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx
+$(STAMP): $(VENV)/.made pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx
+	@echo "installing into $(VENV) what constraints.txt names, from PyPI"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'setuptools>=77' Cython
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
@@ -58,4 +61,5 @@ dist: $(STAMP)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove what make made
-	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg.html src/maglev/*.so
+	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg.html src/maglev/*.so \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache

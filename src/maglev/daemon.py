@@ -85,6 +85,7 @@ class Daemon:
             grpc=self._options.grpc_addr or "off",
             metrics=self._options.metrics_addr or "off",
             vpp=self._options.vpp_api_addr or "off",
+            stats=self._options.vpp_stats_addr,
         )
 
     def _emit(self, event: Event) -> None:

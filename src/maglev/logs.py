@@ -8,7 +8,7 @@ import sys
 import time
 from typing import assert_never
 
-from maglev.core.events import Event, Programmed
+from maglev.core.events import Drift, Event, Programmed
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
 logger = logging.getLogger("maglev")
@@ -41,7 +41,10 @@ def describe(op: Op) -> str:
     """One operation in an operator's words."""
     match op:
         case SetConf(conf):
-            return f"set sources {conf.ipv4_source} {conf.ipv6_source}, {conf.sticky_buckets_per_core} sticky buckets"
+            return (
+                f"set sources {conf.ipv4_source} {conf.ipv6_source}, flow timeout {conf.flow_timeout_s} s and "
+                f"{conf.sticky_buckets_per_core} sticky buckets (another number of them drops every flow)"
+            )
         case AddVip(vip, encap):
             return f"add {vip} {encap.name.lower()}"
         case DelVip(vip, reason):
@@ -64,20 +67,22 @@ class _Formatter(logging.Formatter):
 
 
 def _fields(event: Event) -> dict[str, object]:
-    if isinstance(event, Programmed):
+    fields: dict[str, object] = {}
+    if isinstance(event, Programmed | Drift):
         told = [describe(op) for op in event.ops[:MAX_OPS_TOLD]]
         rest = len(event.ops) - len(told)
-        return {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
-    fields: dict[str, object] = {}
+        fields = {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
+        return fields | ({"hint": event.hint} if isinstance(event, Drift) else {})
     for field in dataclasses.fields(event):
-        if field.name == "at_ns":  # the line has its own time
+        if field.name in ("at_ns", "rank"):  # the line has its own time; the rank made its level
             continue
         value = getattr(event, field.name)
         name = {"before": "from", "after": "to"}.get(field.name, field.name)
         if field.name == "op":
             fields[name] = describe(value)
         elif dataclasses.is_dataclass(value):
-            fields |= {inner.name: getattr(value, inner.name) for inner in dataclasses.fields(value)}
+            inner = (part.name for part in dataclasses.fields(value) if not part.name.endswith("_ns"))
+            fields |= {name: getattr(value, name) for name in inner}
         else:
             fields[name] = value
     return fields

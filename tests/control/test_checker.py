@@ -3,7 +3,7 @@ from trio.testing import MockClock
 
 from maglev.control.checker import Checker
 from maglev.core.desired import FrontendState
-from maglev.core.events import BackendTransition, FrontendTransition
+from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, Level
 from maglev.core.health import State
 from maglev.core.model import Backend, Frontend
 from tests.control.fakes import VIP, FakeProbes, Journal, backend, clock, frontend
@@ -105,6 +105,26 @@ async def test_a_frontend_that_stays_up_is_no_event(autojump_clock: MockClock) -
         nursery.cancel_scope.cancel()
 
     assert [event.after for event in journal.of(FrontendTransition)] == [FrontendState.UP]
+
+
+async def test_a_failover_is_told_with_the_pools_and_is_a_warning(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    subject = checker(probes, journal, [backend(1), backend(2)], [frontend("www", VIP, {"b1": 1}, {"b2": 1})])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        settled = len(journal.of(ActivePoolChanged))
+        for number in (1, 2):
+            probes.down.add(backend(number).address)
+            await trio.sleep(60)
+        probes.down.clear()
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    changes = [(e.before, e.after, e.level) for e in journal.of(ActivePoolChanged)[settled:]]
+    assert changes[:2] == [("p0", "p1", Level.WARNING), ("p1", None, Level.WARNING)]
+    assert changes[-1][1:] == ("p0", Level.INFO)
 
 
 async def test_history_is_bounded(autojump_clock: MockClock) -> None:

@@ -101,7 +101,7 @@ async def test_drift_is_found_said_and_put_right(autojump_clock: MockClock) -> N
         bench.vpp.table = Observed(table.conf, {**table.vips, VIP2: meddled})
         await trio.sleep(31)
         assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
-    assert bench.journal.of(Drift) == [Drift(1)]
+    assert bench.journal.of(Drift) == [Drift((SetWeight(VIP2, IPv4Address("10.0.0.2"), 100, flush=False),))]
 
 
 async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: MockClock) -> None:

@@ -14,7 +14,7 @@ import trio
 from maglev.control.cell import Cell
 from maglev.control.ports import Clock, Emit, Probe
 from maglev.core.desired import resolve
-from maglev.core.events import BackendTransition, FrontendTransition, ProbeDone, ProbeStarted
+from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, ProbeDone, ProbeStarted
 from maglev.core.health import Health, State, Transition, step, unknown
 from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult, probe_type
 from maglev.core.pacing import jittered_s, probe_interval_s
@@ -104,7 +104,14 @@ class Checker:
             frontends[frontend.name] = FrontendStatus(frontend, new)
             if old.state is not new.state:
                 self._emit(FrontendTransition(frontend.name, old.state, new.state, status.changed_at_ns))
+            if old.active_pool != new.active_pool:
+                names = (_pool_name(frontend, old.active_pool), _pool_name(frontend, new.active_pool))
+                self._emit(ActivePoolChanged(frontend.name, *names, new.active_pool))
         self.health.set(HealthStatus(backends, frontends))
+
+
+def _pool_name(frontend: Frontend, index: int | None) -> str | None:
+    return None if index is None else frontend.pools[index].name
 
 
 def _first_health(backend: Backend) -> Health:

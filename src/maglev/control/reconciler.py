@@ -108,7 +108,7 @@ class Reconciler:
         if shadow is not None and not plan(*self._wish(health, shadow)) and self.indexes.value is not None:
             drift = self._due(plan(*self._wish(health, observed)), doubt)
             if drift:
-                self._emit(Drift(len(drift)))
+                self._emit(Drift(tuple(drift)))
         doubt.shadow = observed
         doubt.audit_at = trio.current_time() + self._sync_interval_s
         self._publish(audit, observed, doubt)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from maglev.core.desired import FrontendState
 from maglev.core.health import State
 from maglev.core.model import IPAddress, ProbeResult, VppInfo
-from maglev.core.plan import Op
+from maglev.core.plan import DelVip, Op
 
 
 class Level(enum.Enum):
@@ -48,7 +48,6 @@ class BackendTransition:
     """A backend changed its state; `code` and `detail` are those of the probe that did it."""
 
     name: ClassVar[str] = "backend-transition"
-    level: ClassVar[Level] = Level.INFO
     backend: str
     address: IPAddress
     before: State
@@ -57,17 +56,42 @@ class BackendTransition:
     detail: str
     at_ns: int
 
+    @property
+    def level(self) -> Level:
+        """A backend that goes down is for a human."""
+        return Level.WARNING if self.after is State.DOWN else Level.INFO
+
 
 @dataclass(frozen=True, slots=True)
 class FrontendTransition:
     """A frontend changed its state."""
 
     name: ClassVar[str] = "frontend-transition"
-    level: ClassVar[Level] = Level.INFO
     frontend: str
     before: FrontendState
     after: FrontendState
     at_ns: int
+
+    @property
+    def level(self) -> Level:
+        """A frontend that goes down drops its traffic."""
+        return Level.WARNING if self.after is FrontendState.DOWN else Level.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePoolChanged:
+    """Another pool of a frontend takes the traffic; None: no pool can. `rank` counts from 0, the preferred one."""
+
+    name: ClassVar[str] = "frontend-pool"
+    frontend: str
+    before: str | None
+    after: str | None
+    rank: int | None
+
+    @property
+    def level(self) -> Level:
+        """Anything but the preferred pool is for a human."""
+        return Level.INFO if self.rank == 0 else Level.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +139,12 @@ class OpApplied:
     """VPP acknowledged one operation."""
 
     name: ClassVar[str] = "vpp-op"
-    level: ClassVar[Level] = Level.DEBUG
     op: Op
+
+    @property
+    def level(self) -> Level:
+        """The end of a VIP is never hidden behind `and 8 more`."""
+        return Level.WARNING if isinstance(self.op, DelVip) else Level.DEBUG
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +168,12 @@ class OpRefused:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """An audit found VPP's table other than we left it; `ops` operations put it right."""
+    """An audit found VPP's table other than we left it; these operations put it right."""
 
     name: ClassVar[str] = "vpp-drift"
     level: ClassVar[Level] = Level.WARNING
-    ops: int
+    ops: tuple[Op, ...]
+    hint: str = "somebody else writes to this VPP: a second maglevd, or a hand?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +199,7 @@ Event = (
     | ProbeDone
     | BackendTransition
     | FrontendTransition
+    | ActivePoolChanged
     | VppConnected
     | VppDisconnected
     | VppUnavailable

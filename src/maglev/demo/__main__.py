@@ -40,6 +40,7 @@ ADDRESSES = (
 )
 START_DEADLINE_S = 20.0
 STORY_LINES = 12
+LAST_SCREEN_LINES = 40
 EXIT_OK, EXIT_NOT_SEEN, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -122,7 +123,7 @@ class Demo:
             "look further, while this runs:",
             f"  {maglevc} --server 127.0.0.1:{grpc_port} show frontends www",
             f"  {maglevc} --server 127.0.0.1:{grpc_port} show vpp lb counters",
-            f"  curl -s http://127.0.0.1:{metrics_port}/metrics | grep ^maglev_vpp_backend",
+            f"  curl -s http://127.0.0.1:{metrics_port}/metrics | grep _backend_packets",
             f"  less {maglevd.log}",
         ]
         views = Views(f"127.0.0.1:{grpc_port}", session)
@@ -147,15 +148,21 @@ class Demo:
         for hint in self._hints:
             self._tell(hint)
         await self._story(views).run()
+        await views.next_sample()  # the first one that begins and ends after the story
+        await views.next_sample()
         print_table(self._console, views.now, views.before)
 
     async def _live(self, views: Views) -> None:
-        with Live(console=self._console, auto_refresh=False, screen=False) as live:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._redraw, live, views)
-                await self._story(views).run()
-                self._tell("the end of the story; Ctrl-C ends the demo")
-                await trio.sleep_forever()
+        try:
+            with Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._redraw, live, views)
+                    await self._story(views).run()
+                    self._tell("the end of the story; Ctrl-C ends the demo")
+                    await trio.sleep_forever()
+        finally:
+            # The other screen is gone: leave on this one how far it came.
+            self._console.print(screen(views.now, views.before, list(self._lines), [], LAST_SCREEN_LINES))
 
     async def _redraw(self, live: Live, views: Views) -> None:
         while True:

@@ -1,6 +1,7 @@
 """The demo's command line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,6 @@ def read_options(argv: Sequence[str] | None) -> Options:
         words.vpp_api_socket,
         words.vpp_stats_socket,
         words.packet_generator,
-        sys.stdout.isatty() and not words.plain,
+        sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb") and not words.plain,
         words.traffic,
     )

@@ -12,7 +12,8 @@ from maglev.rpc._pb import maglev_pb2 as pb
 COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "disabled": "magenta"}
 # "weight" is effective of configured; "VPP" is the weight that VPP itself lists. All of it fits 80 columns.
 COLUMNS = ("", "address", "health", "weight", "VPP", "buckets", "pkts", "bytes", "pkt/s")
-FURNITURE = 6  # header, column titles, blank lines, and the line that the cursor waits on
+FURNITURE = 2  # header and column titles
+ROOMY = 6  # lines of the story that are worth more than blank lines
 UNITS = ("", "k", "M", "G", "T")
 
 
@@ -31,15 +32,17 @@ def screen(view: View, before: View, story: Sequence[str], hints: Sequence[str],
     """The live display, at most `height` lines: header, table, the newest lines of the story, where to look further."""
     vpp = f"VPP {view.vpp.version}, pid {view.vpp.pid}" if view.vpp else "no VPP"
     table = draw(view, before)
-    room = max(2, height - len(hints) - table.row_count - FURNITURE)
+    room = height - len(hints) - table.row_count - FURNITURE
+    blank = [Text()] if room > ROOMY else []
+    room = max(2, room - 3 * len(blank))
     return Group(
-        Text(f"maglevd and {vpp}", style="bold"),
-        Text(),
+        Text(f"maglevd and {vpp}; weight: effective/configured, health: counter/full", style="bold"),
+        *blank,
         table,
-        Text(),
+        *blank,
         *(Text(line, style="" if line.startswith(" ") else "bold cyan") for line in story[-room:]),
-        Text(),
-        *(Text(hint, style="dim") for hint in hints),
+        *blank,
+        *(Text(hint, style="dim", no_wrap=True) for hint in hints),
     )
 
 

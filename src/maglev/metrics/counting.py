@@ -68,6 +68,7 @@ class EventCounters:
             case (
                 events.ProbeStarted()
                 | events.FrontendTransition()
+                | events.ActivePoolChanged()
                 | events.VppConnected()
                 | events.VppDisconnected()
                 | events.VppUnavailable()

@@ -208,7 +208,11 @@ def _by(deadline: float, awaited: str) -> Iterator[None]:
         with trio.fail_at(deadline):
             yield
     except trio.TooSlowError as error:
-        raise Unavailable("VPP did not answer in time", awaited=awaited) from error
+        raise Unavailable(
+            "VPP did not answer in time",
+            awaited=awaited,
+            hint="does it hang? look at `vppctl show runtime` and its log",
+        ) from error
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
