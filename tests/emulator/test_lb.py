@@ -59,6 +59,19 @@ def test_sticky_tables_that_cannot_be_are_refused(vpp: Engine, buckets: int) -> 
     assert (vpp.workers.buckets, vpp.workers.flow_timeout_s, vpp.lb.ip4_source) == (1024, 40, b"\xff" * 4)
 
 
+def test_a_new_tenant_of_an_index_counts_from_zero(vpp: Engine) -> None:
+    vpp.lb.add_vip(vip())
+    vpp.forwarding.send(1, packet())
+    vpp.lb.delete_vip(vip_key())
+    vpp.now = 61
+    vpp.lb.collect()
+
+    vpp.lb.add_vip(vip(vip_key("192.0.2.9/32")))
+
+    assert [found.index for found in vpp.lb.vips] == [1]
+    assert [counter.get(1) for counter in vpp.lb.counters] == [0, 0, 0, 0]
+
+
 def test_the_dead_are_collected_after_a_minute_and_indexes_are_used_again(vpp: Engine) -> None:
     keys = [vip_key(f"192.0.2.{n}/32") for n in (1, 2, 3)]
     for key in keys:

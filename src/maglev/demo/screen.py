@@ -36,7 +36,7 @@ def screen(view: View, before: View, story: Sequence[str], hints: Sequence[str],
     blank = [Text()] if room > ROOMY else []
     room = max(2, room - 3 * len(blank))
     return Group(
-        Text(f"maglevd and {vpp}; weight: effective/configured, health: counter/full", style="bold"),
+        Text(f"maglevd and {vpp}", style="bold", no_wrap=True),
         *blank,
         table,
         *blank,

@@ -82,11 +82,13 @@ class ApiServer:
 
     async def _serve_client(self, stream: trio.SocketStream, connection: Connection) -> None:
         try:
-            with connection.scope:
-                async with stream, trio.open_nursery() as nursery:
-                    nursery.start_soon(connection.send)
-                    await self._take_all(connection)
-                    nursery.cancel_scope.cancel()
+            # The stream is closed outside of the scope: Cancelled out of its closing would replace Died.
+            async with stream:
+                with connection.scope:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(connection.send)
+                        await self._take_all(connection)
+                        nursery.cancel_scope.cancel()
         finally:
             del self._connections[connection.handle]
             self._free_numbers.append(connection.handle & ~_SOCKET_HANDLE)

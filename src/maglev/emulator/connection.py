@@ -26,18 +26,22 @@ class Connection:
         self._received = bytearray()
         self._queue = bytearray()
         self._ends_when_sent = False
+        self._is_over = False
         self._work = trio.Event()
         self._room = trio.Event()
 
     def put(self, frame: bytes) -> None:
-        """Queue an answer; call `room` before the next."""
-        self._queue += frame
-        self._work.set()
+        """Queue an answer; call `room` before the next. Nothing happens once the connection is over."""
+        if not self._is_over:
+            self._queue += frame
+            self._work.set()
 
     async def room(self) -> None:
         """Wait while the queue is full, until the client has taken half of it. Otherwise returns at once."""
-        if len(self._queue) > QUEUE_BYTES_MAX:
-            self._room = trio.Event()
+        if len(self._queue) > QUEUE_BYTES_MAX and not self._is_over:
+            # Others may be waiting already, with answers to whom our client named.
+            if self._room.is_set():
+                self._room = trio.Event()
             await self._room.wait()
 
     def end_when_sent(self) -> None:
@@ -75,16 +79,22 @@ class Connection:
 
     async def send(self) -> None:
         """Send what is queued until the connection ends."""
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while True:
-                await self._work.wait()
-                chunk = bytes(self._queue[:_CHUNK_BYTES])
-                await self._stream.send_all(chunk)
-                del self._queue[: len(chunk)]
-                if len(self._queue) <= QUEUE_BYTES_MAX // 2:
-                    self._room.set()
-                if not self._queue and self._ends_when_sent:
-                    break
-                if not self._queue:
-                    self._work = trio.Event()
-        self.scope.cancel()
+        try:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._send_queue()
+        finally:
+            self._is_over = True
+            self._queue.clear()
+            self._room.set()
+            self.scope.cancel()
+
+    async def _send_queue(self) -> None:
+        while self._queue or not self._ends_when_sent:
+            await self._work.wait()
+            chunk = bytes(self._queue[:_CHUNK_BYTES])
+            await self._stream.send_all(chunk)
+            del self._queue[: len(chunk)]
+            if len(self._queue) <= QUEUE_BYTES_MAX // 2:
+                self._room.set()
+            if not self._queue and not self._ends_when_sent:
+                self._work = trio.Event()
