@@ -120,11 +120,18 @@ def _write(lines: Sequence[str]) -> Exit:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
     except OSError as error:
+        _forget_output()
         if isinstance(error, BrokenPipeError):
             return Exit.BROKEN_PIPE  # whoever read us has seen enough
         _complain(f"cannot write the answer: {error.strerror}")
         return Exit.NO_OUTPUT
     return Exit.OK
+
+
+def _forget_output() -> None:
+    """What could not be written stays buffered, and Python would try again, and complain, as it ends."""
+    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _complain(sentence: str) -> None:
