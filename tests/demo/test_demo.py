@@ -26,7 +26,7 @@ def test_the_whole_story_comes_true(scratch: Path) -> None:
         "its flows move to web1 and web3",
         "new flows reach it",
         "the fallback pool carries the traffic",
-        "the primary pool carries the traffic",
+        "new flows go to the primary pool, old ones end at the fallback",
     ):
         assert sentence in told
     assert "NOT SEEN" not in told

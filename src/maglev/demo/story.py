@@ -114,7 +114,9 @@ class Story:
                 and v.weights(API) == self._by_address(api1=100, web1=20)
             ),
         )
-        await self._see_traffic("the primary pool carries the traffic", vips=(WWW,), grow=("web1", "web2", "web3"))
+        await self._see_traffic(
+            "new flows go to the primary pool, old ones end at the fallback", vips=(WWW,), grow=("web1", "web2", "web3")
+        )
 
     async def _see(self, sentence: str, is_so: Callable[[View], bool]) -> None:
         await self._check(sentence, lambda: self._views.until(is_so))
