@@ -46,9 +46,9 @@ class Daemon:
             config.backends, config.frontends, config.transition_history, probes.probe, self._emit, self._clock
         )
         lb = config.lb
-        warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
+        self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
         self._reconciler = Reconciler(
-            lb.conf, lb.sync_interval_s, warmup, self._checker.health, self._emit, self._clock
+            lb.conf, lb.sync_interval_s, self._warmup, self._checker.health, self._emit, self._clock
         )
         self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock)
 
@@ -86,6 +86,7 @@ class Daemon:
             metrics=self._options.metrics_addr or "off",
             vpp=self._options.vpp_api_addr or "off",
             stats=self._options.vpp_stats_addr,
+            warmup=f"{self._warmup.min_delay_s:g}s..{self._warmup.max_delay_s:g}s",
         )
 
     def _emit(self, event: Event) -> None:

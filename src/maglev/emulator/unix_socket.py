@@ -28,11 +28,12 @@ async def listening(path: str, kind: socket.SocketKind, what: str) -> AsyncItera
             listener.listen(_BACKLOG)
             made = _identity(path)
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
             raise Unavailable(
                 f"cannot listen on the {what} socket",
                 path=path,
                 error=error.strerror or error,
-                hint="is something listening there already? stop it or choose another path",
+                hint="something is there already: stop it or choose another path" if taken else "choose another path",
             ) from error
         try:
             yield listener
