@@ -9,11 +9,11 @@ from trio.testing import MockClock
 
 from maglev.control.cell import Cell
 from maglev.control.reconciler import Reconciler
-from maglev.core.desired import resolve
+from maglev.core.desired import Desired, resolve
 from maglev.core.events import Drift, OpRefused, Programmed
 from maglev.core.health import Health, State
-from maglev.core.model import Encap, Frontend
-from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight
+from maglev.core.model import Encap, Frontend, VipKey
+from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight, plan
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Unavailable
@@ -78,6 +78,27 @@ async def test_a_transition_moves_weights_with_one_write_and_no_audit(autojump_c
         bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.DOWN}))
         await trio.sleep(0.001)
         assert bench.vpp.weights(VIP) == {"10.0.0.1": 0, "10.0.0.2": 0, "10.0.0.3": 10}
+
+
+async def test_a_counter_that_moves_without_a_state_wakes_nobody(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every probe of a flap moves a counter: planning thousands of VIPs for each would make the checker late."""
+    bench = Bench(FakeVpp(), UP)
+    plans: list[tuple[Op, ...]] = []
+
+    def counted(desired: Desired, observed: Observed, only: frozenset[VipKey] | None) -> tuple[Op, ...]:
+        plans.append(plan(desired, observed, only))
+        return plans[-1]
+
+    monkeypatch.setattr("maglev.control.reconciler.plan", counted)
+
+    async with bench.serving():
+        planned = len(plans)
+        for _ in range(10):
+            bench.cell.set(replace(bench.cell.value, backends=dict(bench.cell.value.backends)))
+            await trio.sleep(0.001)
+        assert len(plans) == planned
 
 
 async def test_steady_state_sends_nothing_but_the_audit_of_the_interval(autojump_clock: MockClock) -> None:

@@ -70,6 +70,20 @@ async def test_nothing_is_sampled_while_the_indexes_are_in_doubt(autojump_clock:
         assert bench.stats.used == [FIRST, SECOND]  # at once, not at the next interval
 
 
+async def test_old_numbers_are_taken_back_when_the_indexes_stay_in_doubt(autojump_clock: MockClock) -> None:
+    bench = Bench(FIRST)
+
+    async with bench.serving():
+        bench.cell.set(None)
+        await trio.sleep(1)
+        assert bench.subject.sample.value is not None  # a moment's doubt is no news
+        await trio.sleep(10)
+        assert bench.subject.sample.value is None
+        bench.cell.set(SECOND)
+        await trio.sleep(0.001)
+        assert bench.subject.sample.value is not None
+
+
 async def test_a_vip_at_a_new_index_begins_a_new_life(autojump_clock: MockClock) -> None:
     bench = Bench(FIRST)
 

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from ipaddress import ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.counters import Sample, VipCounters, Volume
+from maglev.core.model import TCP, VipKey
 from maglev.rpc import mapping
 from tests.rpc import statuses
 
@@ -105,6 +107,15 @@ def test_global_parameters_encap_and_refusals_are_told() -> None:
     assert [vip.encap for vip in state.vips] == ["gre4", "gre4", "gre4", "gre6"]
     assert state.vips[0].refused == "lb_add_del_as_v2 refused (retval=-73)"
     assert not state.vips[1].HasField("refused")
+
+
+def test_a_vip_that_vpp_refused_to_make_is_listed_too() -> None:
+    missing = VipKey(ip_network("192.0.2.200/32"), TCP, 80)
+    state = mapping.lb_state(replace(statuses.LB, refused={missing: "no"}))
+
+    (listed,) = [vip for vip in state.vips if vip.HasField("refused")]
+    assert (listed.prefix, listed.protocol, listed.port, listed.refused) == ("192.0.2.200/32", "tcp", 80, "no")
+    assert len(state.vips) == len(statuses.LB.observed.vips) + 1
 
 
 def test_counters_name_every_backend_of_an_address_and_none_for_a_strange_one() -> None:

@@ -31,6 +31,7 @@ class Vpp:
     is_silent: bool = False
     was_ignored: trio.Event = field(default_factory=trio.Event)
     hang_up: trio.Event = field(default_factory=trio.Event)
+    client: Client | None = None
 
     @property
     def api(self) -> str:
@@ -48,6 +49,7 @@ class Vpp:
 
     async def _answer(self, client: Client, scope: trio.CancelScope) -> None:
         await client.shake_hands(self.table)
+        self.client = client
         while True:
             try:
                 asked = await client.asked()
@@ -59,6 +61,11 @@ class Vpp:
                 self.was_ignored.set()
             else:
                 await client.answer(asked)
+
+    async def say_something(self) -> None:
+        """An answer to nothing that waits: all that counts is that there is one."""
+        assert self.client is not None
+        await self.client.send(reply("control_ping_reply", 0x7FFF0000, body=bytes(8)))
 
 
 class Heard:
@@ -312,6 +319,28 @@ async def test_a_ping_without_an_answer_ends_the_session(
     await jump(clock, DEADLINE_S)
 
     assert "did not answer in time (awaited=control_ping)" in await disconnected(kept)
+
+
+async def test_a_vpp_that_is_busy_answering_other_things_is_not_given_up(
+    nursery: trio.Nursery, vpp: Vpp, clock: trio.testing.MockClock
+) -> None:
+    """A ping behind a long batch of writes waits for all of them: the session must not be lost over that."""
+    kept = keep(nursery, vpp)
+    assert isinstance(await kept.heard.next(), VppConnected)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+
+    vpp.is_silent = True
+    await jump(clock, PING_S)
+    await vpp.was_ignored.wait()
+    for _ in range(8):
+        await vpp.say_something()
+        await jump(clock, DEADLINE_S / 2)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    assert kept.heard.is_all()
+
+    await jump(clock, DEADLINE_S)
+    await jump(clock, DEADLINE_S)
+    assert "awaited=control_ping" in await disconnected(kept)  # silence ends it all the same
 
 
 async def test_answered_pings_keep_the_session(nursery: trio.Nursery, vpp: Vpp, clock: trio.testing.MockClock) -> None:

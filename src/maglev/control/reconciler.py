@@ -139,7 +139,7 @@ class Reconciler:
             answers = await self._under_deadline("a batch of writes", partial(dataplane.execute, batch))
             done += [op for op, answer in zip(batch, answers, strict=True) if answer is None]
             refusals += [(op, answer) for op, answer in zip(batch, answers, strict=True) if answer is not None]
-            if refusals or self._health.value is not health:
+            if refusals or self._has_moved(health):
                 break
         for op in done:
             self._emit(OpApplied(op))
@@ -180,7 +180,12 @@ class Reconciler:
         if (look_s := self._warmup.next_look_s(self._elapsed_s())) is not None:
             deadline = min(deadline, trio.current_time() + look_s)
         with trio.move_on_at(deadline):
-            await self._health.changed(health)
+            while not self._has_moved(health):
+                await self._health.changed(self._health.value)
+
+    def _has_moved(self, health: HealthStatus) -> bool:
+        """Whether any state is another one; that a counter moved, as it does at every probe of a flap, is nothing."""
+        return self._health.value.frontends is not health.frontends
 
     async def _under_deadline(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         with trio.move_on_after(OPERATION_DEADLINE_S):

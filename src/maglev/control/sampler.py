@@ -32,7 +32,11 @@ class Sampler:
             while True:
                 indexes = self._indexes.value
                 if indexes is None:
-                    await self._indexes.changed(None)
+                    with trio.move_on_after(self._interval_s):
+                        await self._indexes.changed(None)
+                    if self._indexes.value is None:
+                        self.sample.set(None)  # in doubt for a whole interval: old numbers are no numbers
+                        await self._indexes.changed(None)
                     continue
                 try:
                     # No await between taking the indexes and reading: nothing of ours can move them meanwhile.

@@ -78,13 +78,14 @@ def vpp_info(vpp: VppInfo) -> pb.VPPInfo:
 
 
 def lb_state(lb: LbStatus) -> pb.VPPLBState:
-    """VPP's table; VIPs and their application servers in numeric order, IPv4 first."""
+    """VPP's table; VIPs and their application servers in numeric order, IPv4 first; refused VIPs among them."""
     conf = lb.observed.conf
+    vips = lb.observed.vips
     return pb.VPPLBState(
         conf=None if conf is None else _conf(conf),
         vips=[
-            _vip(key, lb.observed.vips[key], lb.refused.get(key))
-            for key in sorted(lb.observed.vips, key=lambda key: key.order)
+            _vip(key, vips[key], lb.refused.get(key)) if key in vips else _absent_vip(key, lb.refused[key])
+            for key in sorted(vips.keys() | lb.refused.keys(), key=lambda key: key.order)
         ],
         audited_at_ns=lb.audited_at_ns,
     )
@@ -97,6 +98,11 @@ def _conf(conf: LbConf) -> pb.VPPLBConf:
         sticky_buckets_per_core=conf.sticky_buckets_per_core,
         flow_timeout_s=conf.flow_timeout_s,
     )
+
+
+def _absent_vip(key: VipKey, refused: str) -> pb.VPPLBVIP:
+    """A VIP that VPP refused to make: there is nothing else to say of it."""
+    return pb.VPPLBVIP(prefix=str(key.prefix), protocol=key.protocol_name, port=key.port, refused=refused)
 
 
 def _vip(key: VipKey, vip: ObservedVip, refused: str | None) -> pb.VPPLBVIP:

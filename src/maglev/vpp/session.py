@@ -150,13 +150,24 @@ async def _keepalive(session: Session, stats_path: str, ping_s: float, deadline_
     socket = _identity(stats_path)
     while True:
         await trio.sleep(ping_s)
-        with _by(trio.current_time() + deadline_s, "control_ping"):
-            await session.ping()
+        if trio.current_time() - session.transport.heard_at >= ping_s:
+            await _answer(session, deadline_s)
         if _identity(stats_path) != socket:
             raise Unavailable("VPP's stats socket is another one than before, or gone", path=stats_path)
         boottime_ns = session.stats.boottime_ns
         if boottime_ns != session.info.boottime_ns:
             raise Unavailable("VPP has started anew", seen=boottime_ns, expected=session.info.boottime_ns)
+
+
+async def _answer(session: Session, deadline_s: float) -> None:
+    """Ping. Behind a long batch of writes that takes as long as all of them: patience ends when VPP says nothing."""
+    while True:
+        with trio.move_on_after(deadline_s) as patience:
+            await session.ping()
+        if not patience.cancelled_caught:
+            return
+        if trio.current_time() - session.transport.heard_at >= deadline_s:
+            raise _too_late("control_ping")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -208,11 +219,13 @@ def _by(deadline: float, awaited: str) -> Iterator[None]:
         with trio.fail_at(deadline):
             yield
     except trio.TooSlowError as error:
-        raise Unavailable(
-            "VPP did not answer in time",
-            awaited=awaited,
-            hint="does it hang? look at `vppctl show runtime` and its log",
-        ) from error
+        raise _too_late(awaited) from error
+
+
+def _too_late(awaited: str) -> Unavailable:
+    return Unavailable(
+        "VPP did not answer in time", awaited=awaited, hint="does it hang? look at `vppctl show runtime` and its log"
+    )
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -96,6 +96,8 @@ class Transport:
         self._filled = trio.Event()
         self._freed = trio.Event()
         self._failure: MaglevError | None = None
+        self.heard_at = trio.current_time()
+        """When VPP last sent anything, by trio's clock: no ping is needed to see that it lives."""
         self._lost = trio.Event()
 
     async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
@@ -188,6 +190,7 @@ class Transport:
                 if not chunk:
                     self._fail(Unavailable("VPP closed its API socket"), None)
                     return
+                self.heard_at = trio.current_time()
                 for message in self._splitter.feed(chunk):
                     self._take(message)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
