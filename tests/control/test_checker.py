@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import trio
 from trio.testing import MockClock
 
@@ -74,6 +76,20 @@ async def test_intervals_follow_the_health(autojump_clock: MockClock) -> None:
         settled = probes.count[address]
         await trio.sleep(100)
         assert probes.count[address] - settled == 20
+        nursery.cancel_scope.cancel()
+
+
+async def test_intervals_are_jittered(autojump_clock: MockClock) -> None:
+    probes = FakeProbes()
+    early = replace(clock(), chance=lambda: 0.0)
+    subject = Checker({"b1": backend(1)}, {}, 3, probes, Journal(), early)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(20)
+        settled = probes.count[backend(1).address]
+        await trio.sleep(90)
+        assert probes.count[backend(1).address] - settled == 10  # 9 s each and not 10
         nursery.cancel_scope.cancel()
 
 

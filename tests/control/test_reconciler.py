@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from maglev.control.cell import Cell
 from maglev.control.reconciler import Reconciler
 from maglev.core.desired import Desired, resolve
-from maglev.core.events import Drift, OpRefused, Programmed
+from maglev.core.events import Drift, OpApplied, OpRefused, Programmed
 from maglev.core.health import Health, State
 from maglev.core.model import Encap, Frontend, VipKey
 from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight, plan
@@ -75,6 +75,7 @@ async def test_a_transition_moves_weights_with_one_write_and_no_audit(autojump_c
         await trio.sleep(0.001)
         assert bench.vpp.executed == [SetWeight(VIP, IPv4Address("10.0.0.1"), 0, flush=True)]
         assert bench.vpp.audits == audits
+        assert bench.journal.of(OpApplied)[-1].op == bench.vpp.executed[0]  # what the write counters count
         bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.DOWN}))
         await trio.sleep(0.001)
         assert bench.vpp.weights(VIP) == {"10.0.0.1": 0, "10.0.0.2": 0, "10.0.0.3": 10}
