@@ -6,10 +6,11 @@ anything else (its errors -81 and -73). Different prefixes do not disturb each o
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 
 from maglev.config.faults import Faults, shown
 from maglev.config.frontends import Draft
-from maglev.core.model import Backend, Encap, Frontend, IPAddress, IPNetwork, VipKey
+from maglev.core.model import Backend, Encap, Frontend, IPNetwork, VipKey
 
 
 def settle(drafts: Iterable[Draft], backends: Mapping[str, Backend | None], faults: Faults) -> dict[str, Frontend]:
@@ -69,19 +70,20 @@ def _check_loops(
     backends: Mapping[str, Backend | None],
     faults: Faults,
 ) -> None:
-    vips: dict[IPAddress, Draft] = {
-        prefix.network_address: group[0][0]
-        for prefix, group in by_prefix.items()
-        if prefix.prefixlen == prefix.max_prefixlen
-    }
+    lengths = sorted({(prefix.version, prefix.prefixlen) for prefix in by_prefix})
     for draft in drafts:
         for name in (name for pool in draft.pools for name in pool.weights):
             backend = backends.get(name)
-            if backend is not None and (target := vips.get(backend.address)):
+            if backend is None:
+                continue
+            around = (
+                ip_network((backend.address, n), strict=False) for v, n in lengths if v == backend.address.version
+            )
+            if target := next((by_prefix[prefix][0][0] for prefix in around if prefix in by_prefix), None):
                 faults.add(
                     draft.place,
-                    f"its backend {shown(name)} has the address {backend.address}, which is the VIP of {_at(target)}: "
-                    "packets would go round in circles, give the backend's own address",
+                    f"its backend {shown(name)} has the address {backend.address}, which is the VIP of {_at(target)} "
+                    "or lies in it: packets would go round in circles until VPP dies, give the backend's own address",
                 )
 
 
