@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -10,13 +10,13 @@ from trio.testing import MockClock
 from maglev.control.cell import Cell
 from maglev.control.reconciler import Reconciler
 from maglev.core.desired import Desired, resolve
-from maglev.core.events import Drift, OpApplied, OpRefused, Programmed
+from maglev.core.events import Drift, OpApplied, Programmed
 from maglev.core.health import Health, State
 from maglev.core.model import Encap, Frontend, VipKey
 from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight, plan
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
-from maglev.errors import Unavailable
+from maglev.errors import Refused, Unavailable
 from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, backend, clock, frontend
 
 BACKENDS = [backend(1), backend(2), backend(3)]
@@ -126,6 +126,33 @@ async def test_drift_is_found_said_and_put_right(autojump_clock: MockClock) -> N
     assert bench.journal.of(Drift) == [Drift((SetWeight(VIP2, IPv4Address("10.0.0.2"), 100, flush=False),))]
 
 
+async def test_a_change_during_an_audit_is_written_and_what_was_right_before_is_not(
+    autojump_clock: MockClock,
+) -> None:
+    class Slow(FakeVpp):
+        async def audit(self) -> FakeVpp:
+            bench.cell.set(health({**UP, "b1": State.DOWN}))
+            return await super().audit()
+
+    bench = Bench(Slow(), UP)
+
+    async with bench.serving():
+        written = [op for op in bench.vpp.executed if isinstance(op, AddBackend | SetWeight)]
+        assert {op.weight for op in written if op.backend == IPv4Address("10.0.0.1")} == {0}
+    assert bench.journal.of(Drift) == []
+
+
+async def test_indexes_that_an_audit_finds_again_wake_nobody(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        indexes = bench.subject.indexes.value
+        audits = bench.vpp.audits
+        await trio.sleep(61)
+        assert bench.vpp.audits == audits + 2
+        assert bench.subject.indexes.value is indexes
+
+
 async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: MockClock) -> None:
     bench = Bench(FakeVpp(), UP)
 
@@ -135,39 +162,6 @@ async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: M
         bench.vpp.executed.clear()
         await trio.sleep(100)
         assert bench.vpp.executed == []
-
-
-async def test_a_refused_vip_does_not_hold_up_the_others_and_is_tried_again(autojump_clock: MockClock) -> None:
-    def deny(op: Op) -> str:
-        return "VPP says no" if isinstance(op, AddVip) and op.vip == VIP and trio.current_time() < 95 else ""
-
-    bench = Bench(FakeVpp(deny=deny), UP)
-
-    async with bench.serving():
-        assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
-        lb = bench.subject.lb.value
-        assert lb is not None
-        assert "VPP says no" in lb.refused[VIP]
-        await trio.sleep(94)
-        tries = [op for op in bench.vpp.executed if isinstance(op, AddVip) and op.vip == VIP]
-        assert len(tries) == 4  # at once and on each sync interval, not in a busy loop
-        await trio.sleep(30)
-        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}
-        lb = bench.subject.lb.value
-        assert lb is not None
-        assert not lb.refused
-    assert len(bench.journal.of(OpRefused)) == 1  # one line per reason, not per try
-
-
-async def test_after_any_refusal_the_table_is_read_again(autojump_clock: MockClock) -> None:
-    bench = Bench(FakeVpp(), UP)
-
-    async with bench.serving():
-        audits = bench.vpp.audits
-        bench.vpp.deny = lambda op: "VPP says no"
-        bench.cell.set(health({**UP, "b1": State.DOWN}))
-        await trio.sleep(0.001)
-        assert bench.vpp.audits == audits + 1
 
 
 async def test_indexes_are_withdrawn_before_the_vip_set_changes(autojump_clock: MockClock) -> None:
@@ -276,4 +270,52 @@ async def test_a_batch_stops_when_the_health_moves_on(autojump_clock: MockClock)
     for f in frontends:
         assert bench.vpp.weights(f.vip)["10.0.0.1"] == 0
     programmed = [event for event in bench.journal.events if isinstance(event, Programmed)]
-    assert len(programmed[0].ops) == 512  # the batch under way was finished, the rest planned anew
+    assert len(programmed[0].ops) == 601  # three VIPs whole: the batch under way was finished, the rest planned anew
+
+
+async def test_on_a_stop_the_batch_under_way_is_finished_and_nothing_is_written_after(
+    autojump_clock: MockClock,
+) -> None:
+    class Slow(FakeVpp):
+        async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
+            under_way.set()
+            await trio.sleep(2)
+            return await super().execute(ops)
+
+    under_way = trio.Event()
+    bench = Bench(Slow(), UP)
+
+    async with bench.serving():
+        await under_way.wait()
+        began = trio.current_time()
+        await bench.subject.finish()
+        assert 0 < trio.current_time() - began <= 2
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}
+        bench.vpp.executed.clear()
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(100)
+        assert bench.vpp.executed == []
+
+
+async def test_what_was_acknowledged_before_a_session_was_lost_is_told(autojump_clock: MockClock) -> None:
+    many = [backend(n, check=None) for n in range(1, 200)]
+    frontends = [frontend(f"f{n}", replace(VIP, port=n), {b.name: 100 for b in many}) for n in range(1, 6)]
+    states = {b.name: State.UP for b in many}
+
+    class Losing(FakeVpp):
+        async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
+            self.is_lost = bool(self.executed)
+            return await super().execute(ops)
+
+    bench = Bench(Losing(), UP)
+    bench.cell.set(
+        HealthStatus(
+            {b.name: BackendStatus(b, Health(State.UP, 0), 0, ()) for b in many},
+            {f.name: FrontendStatus(f, resolve(f, states)) for f in frontends},
+        )
+    )
+
+    with pytest.raises(Unavailable):
+        await bench.subject.serve(bench.vpp)
+    assert len(bench.journal.of(OpApplied)) == len(bench.vpp.executed) == 601
+    assert [event.ops for event in bench.journal.of(Programmed)] == [tuple(bench.vpp.executed)]

@@ -6,7 +6,7 @@ VIPs or backends were added or removed (VPP's counter indexes moved with them), 
 interval for drift. An audit stops VPP's workers for milliseconds, so there is no other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -14,12 +14,13 @@ from typing import TypeVar
 import trio
 
 from maglev.control.cell import Cell
-from maglev.control.ports import Audit, Clock, Dataplane, Emit
+from maglev.control.ports import Clock, Dataplane, Emit
 from maglev.core.counters import Indexes
-from maglev.core.desired import Desired, desired
+from maglev.core.desired import desired
 from maglev.core.events import Drift, OpApplied, OpRefused, Programmed
-from maglev.core.model import IPNetwork, LbConf, VipKey
-from maglev.core.plan import MEMBERSHIP, Observed, Op, SetConf, advance, carry_flushed, plan
+from maglev.core.model import LbConf, VipKey
+from maglev.core.plan import MEMBERSHIP, Observed, Op, SetConf, advance, batches, carry_flushed, plan
+from maglev.core.refusals import Refusal, due, next_try_s, reasons, refused, remembered
 from maglev.core.status import HealthStatus, LbStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Refused, Unavailable
@@ -31,13 +32,14 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Doubt:
-    """What this session may not assume: the table itself, and prefixes that VPP refused (None: global parameters)."""
+class _Knowledge:
+    """What this session knows: the table (None: not yet), when to read it again, and what VPP refused."""
 
     shadow: Observed | None = None
     audit_at: float = 0.0
-    held_until: dict[IPNetwork | None, float] = field(default_factory=dict)
-    refused: dict[VipKey, str] = field(default_factory=dict)
+    audited_at_ns: int = 0
+    refusals: dict[Op, Refusal] = field(default_factory=dict)
+    planned: tuple[Op, ...] = ()
 
 
 class Reconciler:
@@ -62,32 +64,47 @@ class Reconciler:
         self._emit = emit
         self._clock = clock
         self._started_at = trio.current_time()  # a lost session does not start the warmup again
+        self._pen = trio.Lock()  # whoever holds it may write
         self.lb: Cell[LbStatus | None] = Cell(None)
         self.indexes: Cell[Indexes | None] = Cell(None)
 
     async def serve(self, dataplane: Dataplane) -> None:
         """Reconcile until cancelled. Raises Unavailable or ProtocolError when the session is of no more use."""
-        doubt = _Doubt()
+        known = _Knowledge()
         try:
             if (early_s := self._warmup.min_delay_s - self._elapsed_s()) > 0:
                 await trio.sleep(early_s)
             while True:
+                before = known.shadow
+                observed = await self._audited(dataplane, known)
                 health = self._health.value
-                observed = await self._audited(dataplane, doubt, health)
-                ops = self._due(plan(*self._wish(health, observed)), doubt)
+                known.planned = self._plan(health, observed)
+                if before is not None and before is not observed:
+                    self._tell_drift(known.planned, health, before)
+                now = trio.current_time()
+                known.refusals = remembered(known.refusals, known.planned, now, self._sync_interval_s)
+                self._publish(known)
+                ops = due(known.planned, known.refusals, now, self._sync_interval_s)
                 if ops:
-                    await self._write(dataplane, doubt, observed, ops, health)
+                    await self._write(dataplane, known, observed, ops, health)
                 else:
-                    await self._wait(health, doubt)
+                    await self._wait(health, known)
         finally:
             self.lb.set(None)
             self.indexes.set(None)
 
+    async def finish(self) -> None:
+        """Let the batch under way come to its end, and write nothing ever after.
+
+        A batch ends where the table may be left (`core.plan.batches`): no VIP has been torn down without its return.
+        """
+        await self._pen.acquire()
+
     def _elapsed_s(self) -> float:
         return trio.current_time() - self._started_at
 
-    def _wish(self, health: HealthStatus, observed: Observed) -> tuple[Desired, Observed, frozenset[VipKey] | None]:
-        """Arguments of plan(): while warming up, only the released frontends."""
+    def _plan(self, health: HealthStatus, observed: Observed) -> tuple[Op, ...]:
+        """What VPP needs; while warming up, for the released frontends only."""
         elapsed_s = self._elapsed_s()
         states = {name: status.health.state for name, status in health.backends.items()}
         frontends = [status.frontend for status in health.frontends.values()]
@@ -96,89 +113,83 @@ class Reconciler:
         resolved = {name: status.resolved for name, status in health.frontends.items()}
         wish = desired(self._conf, released, resolved, backends)
         only = None if self._warmup.is_over(elapsed_s) else frozenset(frontend.vip for frontend in released)
-        return wish, observed, only
+        return plan(wish, observed, only)
 
-    async def _audited(self, dataplane: Dataplane, doubt: _Doubt, health: HealthStatus) -> Observed:
+    async def _audited(self, dataplane: Dataplane, known: _Knowledge) -> Observed:
         """The shadow, read anew when it is in doubt or its time has come."""
-        shadow = doubt.shadow
-        if shadow is not None and trio.current_time() < doubt.audit_at:
+        shadow = known.shadow
+        if shadow is not None and trio.current_time() < known.audit_at:
             return shadow
         audit = await self._under_deadline("an audit", dataplane.audit)
-        observed = carry_flushed(audit.observed, shadow) if shadow is not None else audit.observed
-        if shadow is not None and not plan(*self._wish(health, shadow)) and self.indexes.value is not None:
-            drift = self._due(plan(*self._wish(health, observed)), doubt)
-            if drift:
-                self._emit(Drift(tuple(drift)))
-        doubt.shadow = observed
-        doubt.audit_at = trio.current_time() + self._sync_interval_s
-        self._publish(audit, observed, doubt)
-        return observed
-
-    def _publish(self, audit: Audit, observed: Observed, doubt: _Doubt) -> None:
-        self.lb.set(LbStatus(observed, self._clock.now_ns(), dict(doubt.refused)))
+        known.shadow = audit.observed if shadow is None else carry_flushed(audit.observed, shadow)
+        known.audit_at = trio.current_time() + self._sync_interval_s
+        known.audited_at_ns = self._clock.now_ns()
         if audit.indexes != self.indexes.value:
             self.indexes.set(audit.indexes)
+        return known.shadow
 
-    def _due(self, ops: Sequence[Op], doubt: _Doubt) -> list[Op]:
-        """`ops` without those on prefixes that VPP refused lately."""
-        now = trio.current_time()
-        doubt.held_until = {prefix: at for prefix, at in doubt.held_until.items() if at > now}
-        return [op for op in ops if _prefix(op) not in doubt.held_until]
+    def _tell_drift(self, planned: tuple[Op, ...], health: HealthStatus, before: Observed) -> None:
+        """What VPP needs beyond what it needed as far as we knew; that may be something, as we may be refused."""
+        expected = frozenset(self._plan(health, before)) if planned else frozenset()
+        if drift := tuple(op for op in planned if op not in expected):
+            self._emit(Drift(drift))
+
+    def _publish(self, known: _Knowledge) -> None:
+        if known.shadow is not None:
+            conf_refused, vips_refused = reasons(known.refusals, known.planned)
+            self.lb.set(LbStatus(known.shadow, known.audited_at_ns, vips_refused, conf_refused))
 
     async def _write(
-        self, dataplane: Dataplane, doubt: _Doubt, observed: Observed, ops: list[Op], health: HealthStatus
+        self, dataplane: Dataplane, known: _Knowledge, observed: Observed, ops: list[Op], health: HealthStatus
     ) -> None:
         """Send `ops` batch by batch; stop early when the health moved on, as the rest may be wrong by then."""
-        moves_indexes = any(isinstance(op, MEMBERSHIP) for op in ops)
-        if moves_indexes:
+        if any(isinstance(op, MEMBERSHIP) for op in ops):
             self.indexes.set(None)
+            known.audit_at = 0.0
         done: list[Op] = []
         refusals: list[tuple[Op, Refused]] = []
-        for start in range(0, len(ops), BATCH):
-            batch = ops[start : start + BATCH]
-            answers = await self._under_deadline("a batch of writes", partial(dataplane.execute, batch))
-            done += [op for op, answer in zip(batch, answers, strict=True) if answer is None]
-            refusals += [(op, answer) for op, answer in zip(batch, answers, strict=True) if answer is not None]
-            if refusals or self._has_moved(health):
-                break
-        for op in done:
-            self._emit(OpApplied(op))
-        if done:
-            self._emit(Programmed(tuple(done)))
-        self._hold(refusals, doubt)
-        if moves_indexes or refusals:
-            doubt.audit_at = 0.0
+        try:
+            for batch in batches(ops, BATCH):
+                async with self._pen:
+                    answers = await self._under_deadline("a batch of writes", partial(dataplane.execute, batch))
+                for op, answer in zip(batch, answers, strict=True):
+                    if answer is None:
+                        done.append(op)
+                        self._emit(OpApplied(op))
+                    else:
+                        refusals.append((op, answer))
+                if refusals or self._has_moved(health):
+                    break
+        finally:  # also when the session is lost: the batches before that were acknowledged
+            if done:
+                self._emit(Programmed(tuple(done)))
         if refusals:
             # Operations behind a refused one may have met another table than we thought: only VPP knows.
-            return
-        self._note_success(done, doubt)
-        doubt.shadow = advance(observed, done)
-        if (lb := self.lb.value) is not None:
-            self.lb.set(LbStatus(doubt.shadow, lb.audited_at_ns, dict(doubt.refused)))
-
-    def _hold(self, refusals: list[tuple[Op, Refused]], doubt: _Doubt) -> None:
-        """Leave refused prefixes alone until the next sync; say each new reason once."""
-        for op, answer in refusals:
-            prefix = _prefix(op)
-            if prefix in doubt.held_until:
-                continue  # what follows from the first refusal on a prefix is no news
-            doubt.held_until[prefix] = trio.current_time() + self._sync_interval_s
-            reason = str(answer)
-            if isinstance(op, SetConf) or doubt.refused.get(op.vip) != reason:
-                self._emit(OpRefused(op, reason))
-            if not isinstance(op, SetConf):
-                doubt.refused[op.vip] = reason
-
-    def _note_success(self, done: list[Op], doubt: _Doubt) -> None:
+            known.audit_at = 0.0
+            self._note(refusals, known)
         for op in done:
-            if not isinstance(op, SetConf):
-                doubt.refused.pop(op.vip, None)
+            known.refusals.pop(op, None)
+        lost = {_vip(op) for op, _ in refusals}
+        known.shadow = advance(observed, [op for op in done if _vip(op) not in lost])
+        self._publish(known)
 
-    async def _wait(self, health: HealthStatus, doubt: _Doubt) -> None:
-        """Until the health changes, an audit is due, a held prefix may be tried again or the warmup moves on."""
-        deadline = min([doubt.audit_at, *doubt.held_until.values()])
+    def _note(self, refusals: list[tuple[Op, Refused]], known: _Knowledge) -> None:
+        """Remember the refusals; tell the first of each VIP, unless it is the old story: the rest follows from it."""
+        told: set[VipKey | None] = set()
+        for op, answer in refusals:
+            before = known.refusals.get(op)
+            known.refusals[op] = refused(known.refusals, op, str(answer), trio.current_time())
+            if _vip(op) not in told and (before is None or before.reason != str(answer)):
+                self._emit(OpRefused(op, str(answer)))
+            told.add(_vip(op))
+
+    async def _wait(self, health: HealthStatus, known: _Knowledge) -> None:
+        """Until the health changes, an audit is due, a held operation may be tried again or the warmup moves on."""
+        tries = [next_try_s(op, refusal, self._sync_interval_s) for op, refusal in known.refusals.items()]
+        now = trio.current_time()
+        deadline = min([known.audit_at, *(at for at in tries if at > now)])
         if (look_s := self._warmup.next_look_s(self._elapsed_s())) is not None:
-            deadline = min(deadline, trio.current_time() + look_s)
+            deadline = min(deadline, now + look_s)
         with trio.move_on_at(deadline):
             while not self._has_moved(health):
                 await self._health.changed(self._health.value)
@@ -195,5 +206,5 @@ class Reconciler:
         )
 
 
-def _prefix(op: Op) -> IPNetwork | None:
-    return None if isinstance(op, SetConf) else op.vip.prefix
+def _vip(op: Op) -> VipKey | None:
+    return None if isinstance(op, SetConf) else op.vip

@@ -16,7 +16,7 @@ A flush is wanted once per loss of weight: `ObservedBackend.is_flushed` remember
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -52,6 +52,7 @@ __all__ = [
     "SetConf",
     "SetWeight",
     "advance",
+    "batches",
     "carry_flushed",
     "plan",
 ]
@@ -93,6 +94,29 @@ def plan(desired: Desired, observed: Observed, only: AbstractSet[VipKey] | None 
     for step in sorted(steps, key=lambda step: (step.turn, step.first.order)):
         ops += step.ops
     return tuple(ops)
+
+
+def batches(ops: Iterable[Op], size: int) -> Iterator[list[Op]]:
+    """`ops` in batches that may each be the last one written: of `size`, and on to the end of what belongs together.
+
+    That is a VIP with its backends, and all of a prefix on which a VIP is torn down, as it may be to be made again.
+    """
+    batch: list[Op] = []
+    torn: IPNetwork | None = None
+    for op in ops:
+        vip = _vip(op)
+        if len(batch) >= size and (vip is None or vip.prefix != torn) and vip != _vip(batch[-1]):
+            yield batch
+            batch = []
+        batch.append(op)
+        if isinstance(op, DelVip):
+            torn = op.vip.prefix
+    if batch:
+        yield batch
+
+
+def _vip(op: Op) -> VipKey | None:
+    return None if isinstance(op, SetConf) else op.vip
 
 
 def _by_prefix(desired: Desired, observed: Observed) -> Iterator[list[VipKey]]:

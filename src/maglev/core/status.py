@@ -1,12 +1,13 @@
 """The frozen Status that everyone outside may read: one reference, taken without a lock, never changed."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
 from maglev.core.health import Health, Transition
-from maglev.core.model import Backend, Frontend, VipKey, VppInfo
+from maglev.core.model import Backend, Frontend, IPAddress, VipKey, VppInfo
 from maglev.core.plan import Observed
 
 
@@ -40,12 +41,14 @@ class HealthStatus:
 class LbStatus:
     """VPP's LB table as we know it: `audited_at_ns` is when it was last read whole (unix nanoseconds).
 
-    `refused` says, by VIP, what VPP answered to what we last asked in vain.
+    `refused` says, by VIP, what VPP answered to what we last asked in vain and still want; `conf_refused` the same of
+    the global parameters, empty if they are set.
     """
 
     observed: Observed
     audited_at_ns: int
     refused: Mapping[VipKey, str] = field(default_factory=dict)
+    conf_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,11 @@ class Status:
     vpp: VppInfo | None = None
     lb: LbStatus | None = None
     sample: Sample | None = None
+
+
+def names_by_address(backends: Iterable[BackendStatus]) -> Mapping[IPAddress, list[str]]:
+    """Which backends share an address, in the order of the config."""
+    names: defaultdict[IPAddress, list[str]] = defaultdict(list)
+    for status in backends:
+        names[status.backend.address].append(status.backend.name)
+    return names
