@@ -74,7 +74,7 @@ def _fields(event: Event) -> dict[str, object]:
         fields = {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
         return fields | ({"hint": event.hint} if isinstance(event, Drift) else {})
     for field in dataclasses.fields(event):
-        if field.name in ("at_ns", "rank"):  # the line has its own time; the rank made its level
+        if field.name in ("at_ns", "rank", "direction"):  # told by the line's time, its level and its name
             continue
         value = getattr(event, field.name)
         name = {"before": "from", "after": "to"}.get(field.name, field.name)
@@ -89,6 +89,8 @@ def _fields(event: Event) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "none"
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, float):

@@ -36,6 +36,7 @@ VIP = VipKey(IPv4Network("192.0.2.1/32"), TCP, 80)
 VIP2 = VipKey(IPv4Network("192.0.2.2/32"), TCP, 80)
 PASS = ProbeResult(True, "L4OK", "connected", 0.01)
 FAIL = ProbeResult(False, "L4CON", "refused", 0.01)
+CANNOT_ASK = ProbeResult(None, "SOCKERR", "cannot open a socket: Too many open files", 0.0)
 
 
 def backend(number: int, *, check: HealthCheck | None = CHECK, enabled: bool = True) -> Backend:
@@ -132,13 +133,16 @@ class Journal:
 
 
 class FakeProbes:
-    """Answers PASS unless an address is in `down`; counts probes per address."""
+    """Answers PASS unless an address is in `down`, and nothing while we `cannot_ask`; counts probes per address."""
 
     def __init__(self) -> None:
         self.down: set[IPAddress] = set()
+        self.cannot_ask = False
         self.count: dict[IPAddress, int] = {}
 
     async def __call__(self, check: HealthCheck, address: IPAddress) -> ProbeResult:
         await trio.lowlevel.checkpoint()
         self.count[address] = self.count.get(address, 0) + 1
+        if self.cannot_ask:
+            return CANNOT_ASK
         return FAIL if address in self.down else PASS

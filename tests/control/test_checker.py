@@ -1,14 +1,23 @@
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import trio
 from trio.testing import MockClock
 
-from maglev.control.checker import Checker
+from maglev.control.checker import MAX_PROBES_AT_ONCE, Checker
 from maglev.core.desired import FrontendState
-from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, Level
-from maglev.core.health import State
-from maglev.core.model import Backend, Frontend
-from tests.control.fakes import VIP, FakeProbes, Journal, backend, clock, frontend
+from maglev.core.events import (
+    ActivePoolChanged,
+    BackendTransition,
+    FrontendTransition,
+    Level,
+    ProbeDone,
+    ProbesInconclusive,
+)
+from maglev.core.health import Health, State
+from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, ProbeResult
+from maglev.core.pacing import FIRST_PROBE_WITHIN_S
+from tests.control.fakes import CANNOT_ASK, CHECK, FAIL, PASS, VIP, FakeProbes, Journal, backend, clock, frontend
 
 
 def checker(probes: FakeProbes, journal: Journal, backends: list[Backend], frontends: list[Frontend]) -> Checker:
@@ -155,3 +164,119 @@ async def test_history_is_bounded(autojump_clock: MockClock) -> None:
         nursery.cancel_scope.cancel()
 
     assert len(subject.health.value.backends["b1"].transitions) == 3
+
+
+async def test_what_this_machine_lacks_moves_no_health(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    subject = checker(probes, journal, [backend(1)], [frontend("www", VIP, {"b1": 100})])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        settled = subject.health.value
+        probes.cannot_ask = True
+        await trio.sleep(110)  # probes come every 10 s, and then every second
+        assert subject.health.value is settled
+        assert settled.backends["b1"].health == Health(State.UP, 4)
+
+        probes.cannot_ask = False
+        probes.down.add(backend(1).address)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    *_, change = journal.of(BackendTransition)
+    assert change.after is State.DOWN
+    results = [event.result for event in journal.events[: journal.events.index(change)] if isinstance(event, ProbeDone)]
+    assert results.count(CANNOT_ASK) >= 100
+    assert results.count(FAIL) == CHECK.policy.fall
+
+
+async def test_a_backend_that_we_cannot_ask_stays_unknown(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    probes.cannot_ask = True
+    subject = checker(probes, journal, [backend(1)], [frontend("www", VIP, {"b1": 100})])
+    before = subject.health.value
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+
+    assert subject.health.value is before
+    assert before.backends["b1"].health.state is State.UNKNOWN
+    assert 99 <= len(journal.of(ProbeDone)) <= 101  # one a fast interval, no busy loop
+
+
+async def test_what_this_machine_lacks_is_told_once_for_all_backends(autojump_clock: MockClock) -> None:
+    probes, journal = FakeProbes(), Journal()
+    probes.cannot_ask = True
+    subject = checker(probes, journal, [backend(number) for number in range(200)], [])
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(100)
+        (told,) = journal.of(ProbesInconclusive)
+        assert (told.type, told.code, told.detail) == ("tcp", "SOCKERR", CANNOT_ASK.detail)
+        assert told.level is Level.WARNING
+        probes.cannot_ask = False
+        await trio.sleep(100)
+        probes.cannot_ask = True
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+
+    assert len(journal.of(ProbesInconclusive)) == 2
+
+
+class Crowd:
+    """Probes that take a while; remembers when each began and how many were under way at most."""
+
+    def __init__(self, takes_s: float) -> None:
+        self._takes_s = takes_s
+        self._under_way = 0
+        self.most = 0
+        self.began_at_s: list[float] = []
+
+    async def __call__(self, check: HealthCheck, address: IPAddress) -> ProbeResult:
+        self.began_at_s.append(trio.current_time())
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await trio.sleep(self._takes_s)
+        self._under_way -= 1
+        return PASS
+
+
+def many(count: int, interval_s: float) -> dict[str, Backend]:
+    rare = replace(CHECK, timing=replace(CHECK.timing, interval_s=interval_s, fast_interval_s=interval_s))
+    return {f"b{n}": Backend(f"b{n}", IPv4Address("10.0.0.0") + n, rare, enabled=True) for n in range(count)}
+
+
+async def test_all_backends_are_asked_soon_after_a_start_however_long_their_interval(
+    autojump_clock: MockClock,
+) -> None:
+    probes = Crowd(takes_s=0.01)
+    subject = Checker(many(1000, interval_s=300), {}, 3, probes, Journal(), clock())
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(FIRST_PROBE_WITHIN_S)
+        nursery.cancel_scope.cancel()
+
+    assert len(probes.began_at_s) == 1000
+    for tenth in range(10):
+        begin_s, end_s = (FIRST_PROBE_WITHIN_S * n / 10 for n in (tenth, tenth + 1))
+        assert 50 <= sum(begin_s <= at < end_s for at in probes.began_at_s) <= 200  # no burst, no gap
+
+
+async def test_no_more_probes_are_under_way_than_the_bound_and_the_others_get_their_turn(
+    autojump_clock: MockClock,
+) -> None:
+    probes = Crowd(takes_s=5)  # longer than the window of first probes
+    subject = Checker(many(2 * MAX_PROBES_AT_ONCE, interval_s=300), {}, 3, probes, Journal(), clock())
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
+
+    assert probes.most == MAX_PROBES_AT_ONCE
+    assert len(probes.began_at_s) == 2 * MAX_PROBES_AT_ONCE

@@ -15,7 +15,7 @@ ADDRESS = ip_address("10.1.0.1")
 SET_CONF = SetConf(statuses.OBSERVED.conf) if statuses.OBSERVED.conf else None
 
 
-def probe(backend: str, passed: bool, code: str, duration_s: float = 0.02) -> events.ProbeDone:
+def probe(backend: str, passed: bool | None, code: str, duration_s: float = 0.02) -> events.ProbeDone:
     return events.ProbeDone(backend, "http", ProbeResult(passed, code, "a sentence of the server's choice", duration_s))
 
 
@@ -35,6 +35,16 @@ def test_probes_are_counted_by_result_and_code_and_timed() -> None:
     assert value(counters, "maglev_probe_duration_seconds_sum", **probes) == pytest.approx(3.04)
     assert value(counters, "maglev_probe_duration_seconds_bucket", **probes, le="0.025") == 2
     assert value(counters, "maglev_probe_duration_seconds_bucket", **probes, le="5.0") == 3
+
+
+def test_probes_that_we_could_not_make_are_neither_success_nor_failure_nor_timed() -> None:
+    counters = EventCounters()
+    for _ in range(2):
+        counters.observe(probe("a", None, "SOCKERR", 0.0))
+
+    assert value(counters, "maglev_probe_inconclusive_total", backend="a", type="http") == 2
+    assert "maglev_probe_total{" not in generate_latest(counters.registry).decode()
+    assert value(counters, "maglev_probe_duration_seconds_count", backend="a", type="http") is None
 
 
 def test_no_text_of_an_error_becomes_a_label() -> None:
@@ -83,6 +93,7 @@ def test_each_write_counts_as_its_kind_and_no_other(op: Op, kind: str | None) ->
     "event",
     [
         events.ProbeStarted("a", "http"),
+        events.ProbesInconclusive("a", "http", "SOCKERR", "cannot open a socket"),
         events.FrontendTransition("web", FrontendState.UP, FrontendState.DOWN, 1),
         events.VppConnected(statuses.VPP),
         events.VppDisconnected("gone", 5.0),
@@ -107,6 +118,7 @@ def test_backends_that_are_gone_leave_no_series() -> None:
     counters = EventCounters()
     for name in ("gone", "stays"):
         counters.observe(probe(name, True, "L7OK"))
+        counters.observe(probe(name, None, "SOCKERR"))
         counters.observe(events.BackendTransition(name, ADDRESS, State.UP, State.REMOVED, "", "", 1))
     counters.forget(["gone", "never-was"])
 

@@ -43,7 +43,7 @@ def get(
     return HttpSpec(port, tls, path, host, codes, body_regexp)
 
 
-def outcome(result: ProbeResult) -> tuple[bool, str]:
+def outcome(result: ProbeResult) -> tuple[bool | None, str]:
     return result.passed, result.code
 
 

@@ -1,4 +1,3 @@
-import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -66,14 +65,6 @@ async def test_a_source_address_of_the_other_family_is_not_used() -> None:
         result = await probe(check(TcpSpec(port, None), ipv6_source=IPv6Address("2001:db8::1")), LOCALHOST)
 
     assert result.passed
-
-
-async def test_a_source_address_that_is_not_ours_fails_and_is_named() -> None:
-    async with peer(peers.silent) as port:
-        result = await probe(check(TcpSpec(port, None), ipv4_source=IPv4Address("203.0.113.9")), LOCALHOST)
-
-    assert (result.passed, result.code) == (False, "L4CON")
-    assert "203.0.113.9" in result.detail
 
 
 async def test_a_network_without_a_route_is_no_connection() -> None:
@@ -179,14 +170,3 @@ async def test_a_silent_server_is_a_timeout_of_the_handshake(patient_clock: Mock
     assert (result.passed, result.code) == (False, "L6TOUT")
     assert result.detail == "no complete TLS handshake within 3 s"
     assert patient_clock.current_time() >= 3
-
-
-async def test_no_socket_to_be_had_is_a_fault_with_its_reason() -> None:
-    def none_left(family: int, kind: int, protocol: int) -> socket.socket:
-        raise OSError(errno.EMFILE, "refused by the test")
-
-    peers.make_sockets_with(none_left)
-    result = await probe(check(TcpSpec(80, None)), LOCALHOST)
-
-    assert (result.passed, result.code) == (False, "L4CON")
-    assert result.detail == "cannot open a socket: Too many open files"

@@ -14,10 +14,17 @@ import trio
 from maglev.control.cell import Cell
 from maglev.control.ports import Clock, Emit, Probe
 from maglev.core.desired import resolve
-from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, ProbeDone, ProbeStarted
+from maglev.core.events import (
+    ActivePoolChanged,
+    BackendTransition,
+    FrontendTransition,
+    ProbeDone,
+    ProbesInconclusive,
+    ProbeStarted,
+)
 from maglev.core.health import Health, State, Transition, step, unknown
 from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult, probe_type
-from maglev.core.pacing import jittered_s, probe_interval_s
+from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, probe_interval_s
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 
 MAX_PROBES_AT_ONCE = 512  # each holds a file descriptor; the queue behind it is first come, first served
@@ -39,6 +46,7 @@ class Checker:
         self._probe = probe
         self._emit = emit
         self._clock = clock
+        self._complaints = Complaints()
         self._turns = trio.CapacityLimiter(MAX_PROBES_AT_ONCE)
         self._frontends_of: dict[str, list[Frontend]] = defaultdict(list)
         for frontend in frontends.values():
@@ -60,20 +68,28 @@ class Checker:
             task_status.started()
 
     async def _watch(self, backend: Backend, check: HealthCheck) -> None:
-        # First probes are spread over one interval by name, so that a start is no burst and is the same every time.
-        await trio.sleep(check.timing.fast_interval_s * zlib.crc32(backend.name.encode()) / 2**32)
+        name_share = zlib.crc32(backend.name.encode()) / 2**32
+        await trio.sleep(first_probe_delay_s(name_share, check.timing.fast_interval_s))
         while True:
             async with self._turns:
                 began = trio.current_time()
                 self._emit(ProbeStarted(backend.name, probe_type(check.spec)))
                 result = await self._probe(check, backend.address)
             self._emit(ProbeDone(backend.name, probe_type(check.spec), result))
+            self._complain(backend, check, result)
             self._judge(backend, check, result)
             health = self.health.value.backends[backend.name].health
-            interval_s = probe_interval_s(health, check.policy, check.timing)
+            interval_s = probe_interval_s(health, result.passed, check.policy, check.timing)
             await trio.sleep_until(began + jittered_s(interval_s, self._clock.chance()))
 
+    def _complain(self, backend: Backend, check: HealthCheck, result: ProbeResult) -> None:
+        reason = result.detail if result.passed is None else None
+        if self._complaints.is_news(backend.name, reason, trio.current_time()):
+            self._emit(ProbesInconclusive(backend.name, probe_type(check.spec), result.code, result.detail))
+
     def _judge(self, backend: Backend, check: HealthCheck, result: ProbeResult) -> None:
+        if result.passed is None:
+            return
         status = self.health.value.backends[backend.name]
         health = step(status.health, result.passed, check.policy)
         if health == status.health:

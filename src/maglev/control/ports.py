@@ -14,7 +14,7 @@ Emit = Callable[[Event], None]
 """Tells what happened; returns at once and never raises."""
 
 Probe = Callable[[HealthCheck, IPAddress], Awaitable[ProbeResult]]
-"""One probe under the check's timeout; every fault of the backend or the network is a result, not an exception."""
+"""One probe under the check's timeout; every fault of the backend, the network or this machine is a result."""
 
 
 class Audit(Protocol):

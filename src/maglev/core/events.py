@@ -44,6 +44,18 @@ class ProbeDone:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbesInconclusive:
+    """This machine cannot probe, which moves nobody's health; said once per reason, with the first backend it hit."""
+
+    name: ClassVar[str] = "probe-inconclusive"
+    level: ClassVar[Level] = Level.WARNING
+    backend: str
+    type: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackendTransition:
     """A backend changed its state; `code` and `detail` are those of the probe that did it."""
 
@@ -127,11 +139,15 @@ class VppUnavailable:
 class VppMessage:
     """One API message: `direction` is send or recv, `result` is ok or the retval."""
 
-    name: ClassVar[str] = "vpp-api"
     level: ClassVar[Level] = Level.DEBUG
     message: str
     direction: str
     result: str
+
+    @property
+    def name(self) -> str:
+        """Users of logs tell the directions apart by name."""
+        return f"vpp-api-{self.direction}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +213,7 @@ class SampleFailed:
 Event = (
     ProbeStarted
     | ProbeDone
+    | ProbesInconclusive
     | BackendTransition
     | FrontendTransition
     | ActivePoolChanged

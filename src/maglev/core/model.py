@@ -193,9 +193,13 @@ class Frontend:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one probe answered: HAProxy's `code` (L4OK, L4TOUT, L7STS, ...), a sentence, and how long it took."""
+    """What one probe answered: HAProxy's `code` (L4OK, L4TOUT, L7STS, ...), a sentence, and how long it took.
 
-    passed: bool
+    `passed` is None when the result is inconclusive: this machine could not ask (SOCKERR), so it says nothing about
+    the backend and may not move its health.
+    """
+
+    passed: bool | None
     code: str
     detail: str
     duration_s: float

@@ -1,13 +1,32 @@
-"""When to act next: probe intervals and their jitter; the random number is passed in."""
+"""When to act or to speak next: probe intervals, their jitter, and complaints; time and chance are passed in."""
+
+from collections import Counter
 
 from maglev.core.health import Health, State, ceiling
 from maglev.core.model import Policy, Timing
 
 JITTER = 0.1  # each interval is stretched or shrunk by up to this share
+FIRST_PROBE_WITHIN_S = 2.0  # every backend is asked for the first time within this time of the start
+INCONCLUSIVE_AT_LEAST_S = 1.0  # between probes that we could not make; what we lack, thousands of backends lack at once
+TELL_AGAIN_AFTER_S = 60.0  # a complaint that comes and goes is told this often at most
 
 
-def probe_interval_s(health: Health, policy: Policy, timing: Timing) -> float:
-    """Seconds to the next probe: fast while in doubt, the down interval at 0, the interval at the ceiling."""
+def first_probe_delay_s(name_share: float, fast_interval_s: float) -> float:
+    """Seconds from the start to the first probe of the backend whose name hashes to `name_share`, in [0, 1).
+
+    By name, so that a start is no burst and is the same every time; within a bound, because a backend that was not
+    asked when the warmup ends gets no weight.
+    """
+    return name_share * min(fast_interval_s, FIRST_PROBE_WITHIN_S)
+
+
+def probe_interval_s(health: Health, passed: bool | None, policy: Policy, timing: Timing) -> float:
+    """Seconds to the next probe, after one that `passed`, or was inconclusive (None).
+
+    Fast while in doubt, the down interval at 0, the interval at the ceiling.
+    """
+    if passed is None:
+        return max(timing.fast_interval_s, INCONCLUSIVE_AT_LEAST_S)
     if health.state is State.UNKNOWN:
         return timing.fast_interval_s
     if health.counter == 0:
@@ -20,3 +39,31 @@ def probe_interval_s(health: Health, policy: Policy, timing: Timing) -> float:
 def jittered_s(interval_s: float, chance: float) -> float:
     """`interval_s` moved by up to 10 % either way; `chance` is uniform in [0, 1)."""
     return interval_s * (1 + JITTER * (2 * chance - 1))
+
+
+class Complaints:
+    """Decides when a fault of ours is told: when it appears, and again only after it went away.
+
+    It is there while it is the latest result of any backend. Reasons hold no word of a peer, so they are few.
+    """
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}  # by backend, for those whose latest result was inconclusive
+        self._backends: Counter[str] = Counter()  # how many have this reason
+        self._told_at_s: dict[str, float] = {}
+
+    def is_news(self, backend: str, reason: str | None, now_s: float) -> bool:
+        """Take in a result of `backend`, None for one that is conclusive; True when the reason is to be told now."""
+        before = self._reasons.pop(backend, None)
+        if before is not None:
+            self._backends[before] -= 1
+        if reason is None:
+            return False
+        is_there_already = before == reason or self._backends[reason] > 0
+        self._reasons[backend] = reason
+        self._backends[reason] += 1
+        told_at_s = self._told_at_s.get(reason)
+        if is_there_already or (told_at_s is not None and now_s < told_at_s + TELL_AGAIN_AFTER_S):
+            return False
+        self._told_at_s[reason] = now_s
+        return True

@@ -6,6 +6,7 @@ from typing import assert_never
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from maglev.core import events
+from maglev.core.model import ProbeResult
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,9 +24,15 @@ class EventCounters:
             ("backend", "type", "result", "code"),
             registry=registry,
         )
+        self._inconclusive = Counter(
+            "maglev_probe_inconclusive",
+            "Probes that this machine could not make, which say nothing about the backend; the log says why",
+            ("backend", "type"),
+            registry=registry,
+        )
         self._durations = Histogram(
             "maglev_probe_duration_seconds",
-            "How long probes took, failed ones included",
+            "How long probes took, failed ones included, inconclusive ones not",
             ("backend", "type"),
             registry=registry,
             buckets=_BUCKETS_S,
@@ -54,6 +61,8 @@ class EventCounters:
     def observe(self, event: events.Event) -> None:
         """Count `event`, if it is of a kind that is counted."""
         match event:
+            case events.ProbeDone(backend, kind, ProbeResult(passed=None)):
+                self._inconclusive.labels(backend, kind).inc()
             case events.ProbeDone(backend, kind, result):
                 verdict = "success" if result.passed else "failure"
                 self._probes.labels(backend, kind, verdict, result.code).inc()
@@ -67,6 +76,7 @@ class EventCounters:
                     self._writes.labels("all", change).inc()
             case (
                 events.ProbeStarted()
+                | events.ProbesInconclusive()
                 | events.FrontendTransition()
                 | events.ActivePoolChanged()
                 | events.VppConnected()
@@ -85,7 +95,7 @@ class EventCounters:
     def forget(self, backends: Iterable[str]) -> None:
         """Drop every series of `backends`, which are gone."""
         for name in backends:
-            for metric in (self._probes, self._durations, self._transitions):
+            for metric in (self._probes, self._inconclusive, self._durations, self._transitions):
                 metric.remove_by_labels({"backend": name})
 
 

@@ -10,8 +10,8 @@ from errno import EACCES, EPERM, EPROTONOSUPPORT
 
 import trio
 
-from maglev.probes.tcp import bind_source, open_socket, reason
-from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
+from maglev.probes.tcp import bind_source, open_socket
+from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict, network_fault
 
 MAX_PACKET = 1024
 TOKEN_LENGTH = 16
@@ -61,7 +61,7 @@ async def check_icmp(target: Target, progress: Progress) -> Verdict:
                 if echo.is_answered_by(message, has_our_identifier=is_raw):
                     return Verdict(Code.L4OK, "echo reply")
         except OSError as error:
-            raise Fault(Code.L4CON, f"cannot send or receive an echo: {reason(error)}") from error
+            raise network_fault("cannot send or receive an echo", error) from error
 
 
 def _open(target: Target) -> trio.socket.SocketType:
@@ -72,7 +72,7 @@ def _open(target: Target) -> trio.socket.SocketType:
         except Fault as fault:
             if not _is_refusal(fault):
                 raise
-    raise Fault(Code.L4CON, "no ICMP socket may be opened: CAP_NET_RAW or net.ipv4.ping_group_range is needed")
+    raise Fault(Code.SOCKERR, "no ICMP socket may be opened: CAP_NET_RAW or net.ipv4.ping_group_range is needed")
 
 
 def _is_refusal(fault: Fault) -> bool:

@@ -8,11 +8,11 @@ from maglev.core.model import HealthCheck, HttpSpec, IcmpSpec, IPAddress, ProbeR
 from maglev.probes.http import check_http
 from maglev.probes.icmp import check_icmp
 from maglev.probes.tcp import check_tcp
-from maglev.probes.verdict import PASSING, Fault, Progress, Target, Verdict, sentence, timed_out
+from maglev.probes.verdict import Fault, Progress, Target, Verdict, sentence, timed_out
 
 
 async def probe(check: HealthCheck, address: IPAddress) -> ProbeResult:
-    """Probe `address` once, as `check` says; whatever the backend or the network does wrong is a result."""
+    """Probe `address` once, as `check` says; whatever backend, network or this machine do wrong is a result."""
     target = Target(address, check.source_for(address))
     timeout_s = check.timing.timeout_s
     progress = Progress()
@@ -23,7 +23,7 @@ async def probe(check: HealthCheck, address: IPAddress) -> ProbeResult:
     if verdict is None:
         verdict = timed_out(progress.phase, timeout_s)
     duration_s = trio.current_time() - began
-    return ProbeResult(verdict.code in PASSING, verdict.code.value, sentence(verdict.detail), duration_s)
+    return ProbeResult(verdict.passed, verdict.code.value, sentence(verdict.detail), duration_s)
 
 
 async def _judge(spec: ProbeSpec, target: Target, progress: Progress) -> Verdict:

@@ -7,7 +7,7 @@ from functools import cache
 import trio
 
 from maglev.core.model import Tls
-from maglev.probes.verdict import Code, Fault, Phase, Progress
+from maglev.probes.verdict import Code, Fault, Phase, Progress, our_fault
 
 TlsStream = trio.SSLStream[trio.SocketStream]
 
@@ -21,6 +21,8 @@ async def handshake(stream: trio.SocketStream, tls: Tls, progress: Progress) -> 
     try:
         await secured.do_handshake()
     except trio.BrokenResourceError as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            _check_descriptor_left()
         raise Fault(Code.L6RSP, f"TLS handshake failed: {why_broken(error)}") from error
     return secured
 
@@ -43,6 +45,15 @@ def why_broken(error: trio.BrokenResourceError) -> str:
 @cache  # reading the system's certificates takes tens of milliseconds; there are three contexts at most
 def _context(*, verifies: bool, checks_name: bool) -> ssl.SSLContext:
     context = ssl.create_default_context()
+    _check_descriptor_left()
     context.check_hostname = checks_name
     context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
     return context
+
+
+def _check_descriptor_left() -> None:
+    """OpenSSL takes a certificate that it cannot open for one that is not there, so ask ourselves. Raises Fault."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise our_fault("cannot read the system's certificates", error) from error

@@ -1,7 +1,10 @@
 """What a probe can find, in HAProxy's codes, and the words for it; knows no protocol and opens nothing."""
 
 import enum
+import os
+import socket
 from dataclasses import dataclass
+from errno import EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 
 from maglev.core.model import IPAddress
 
@@ -9,8 +12,9 @@ MAX_DETAIL = 160  # characters; a sentence for a log line and a table, not a dum
 
 
 class Code(enum.Enum):
-    """HAProxy's words: the layer that was reached, and what it said."""
+    """HAProxy's words: the layer that was reached, and what it said; SOCKERR: we could not even ask."""
 
+    SOCKERR = "SOCKERR"
     L4OK = "L4OK"
     L4TOUT = "L4TOUT"
     L4CON = "L4CON"
@@ -24,6 +28,18 @@ class Code(enum.Enum):
 
 
 PASSING = frozenset({Code.L4OK, Code.L6OK, Code.L7OK})
+
+
+# On a socket in use, what only our own kernel can say. EPERM is its firewall or its full conntrack table; EACCES is not
+# here, as ICMPv6 from the network causes it too.
+_OURS = frozenset({EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
+_NO_PORT = "no local port is free: widen net.ipv4.ip_local_port_range"
+_REMEDIES = {
+    EADDRINUSE: _NO_PORT,
+    EADDRNOTAVAIL: _NO_PORT,
+    EMFILE: "raise maglevd's LimitNOFILE",
+    ENFILE: "raise fs.file-max",
+}
 
 
 class Phase(enum.Enum):
@@ -57,13 +73,39 @@ class Verdict:
     code: Code
     detail: str
 
+    @property
+    def passed(self) -> bool | None:
+        """None when the fault is ours."""
+        return None if self.code is Code.SOCKERR else self.code in PASSING
+
 
 class Fault(Exception):
-    """The backend, the network or a missing permission failed the probe; never leaves this package."""
+    """The backend or the network failed the probe, or, with SOCKERR, this machine did; never leaves this package."""
 
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(detail)
         self.verdict = Verdict(code, detail)
+
+
+def our_fault(what: str, error: OSError, remedy: str | None = None) -> Fault:
+    """This machine's fault, with what to do about it where that is known; names no backend, as it is told once."""
+    hint = remedy or _REMEDIES.get(error.errno or 0)
+    return Fault(Code.SOCKERR, f"{what}: {reason(error)}; {hint}" if hint else f"{what}: {reason(error)}")
+
+
+def network_fault(what: str, error: OSError) -> Fault:
+    """The fault of a socket in use: ours where our kernel lacks something, else the backend's or the network's."""
+    # Addresses are numbers: all that can fail to resolve is a zone (%interface), for want of it or of a descriptor.
+    if error.errno in _OURS or isinstance(error, socket.gaierror):
+        return our_fault(what, error)
+    return Fault(Code.L4TOUT if error.errno == ETIMEDOUT else Code.L4CON, f"{what}: {reason(error)}")
+
+
+def reason(error: OSError) -> str:
+    """The system's words for `error`, without the addresses that trio adds."""
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def timed_out(phase: Phase, timeout_s: float) -> Verdict:
