@@ -32,7 +32,7 @@ def accept(text: str) -> Config | None:
         error = refused
     lines = len(text.splitlines()) + 1
     assert error.faults
-    assert all(1 <= fault.line <= lines for fault in error.faults)
+    assert all(fault.line is not None and 1 <= fault.line <= lines for fault in error.faults)
     assert all(fault.message for fault in error.faults)
     assert len(str(error).splitlines()) == len(error.faults)
     assert str(error).encode()
@@ -155,10 +155,10 @@ def test_loading_names_what_cannot_be_read(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"maglev:\n  # caf\xe9\n")
     for path, line, message in (
-        (tmp_path / "none.yaml", 1, "none.yaml: No such file or directory"),
-        (tmp_path, 1, "Is a directory"),
-        (Path("a\0b"), 1, "cannot read"),
-        (latin, 2, "the byte 0xe9 is not UTF-8"),
+        (tmp_path / "none.yaml", None, "^cannot read .*none.yaml: No such file or directory$"),
+        (tmp_path, None, "^cannot read .*: Is a directory$"),
+        (Path("a\0b"), None, "^cannot read"),
+        (latin, 2, "^line 2: the byte 0xe9 is not UTF-8"),
     ):
         with pytest.raises(ConfigFaults, match=message) as caught:
             load(path)

@@ -1,13 +1,8 @@
-import inspect
-import re
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.config.document import Scalar
-from maglev.config.responses import regexp
 from maglev.config.values import MAX_DURATION_S, Wrong, boolean, duration, integer, seconds, string
 
 
@@ -72,63 +67,3 @@ def test_a_bare_word_that_yaml_reads_as_something_else_is_no_string(text: str) -
 def test_booleans(word: str) -> None:
     assert boolean(plain(word))
     assert not boolean(plain("false"))
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "ok",
-        "ok (yes|no)",
-        "[a-z]+=[0-9]+",
-        "(ab)+",
-        r"\(a+\)+",
-        "[(a+]+",
-        "[]+)]+",
-        "[(a+)+]",
-        "(a)(b)+c?",
-        "(?i)ok",
-        "(?:ab){2}",
-        "a+(b)*",
-    ],
-)
-def test_patterns_of_a_bounded_cost_are_taken(pattern: str) -> None:
-    assert regexp(plain(pattern)) == pattern
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "(a+)+",
-        "(a*)*b",
-        "(a|ab)+",
-        "((a+)b)*",
-        "(?:a{2,})+",
-        "(?P<x>a?)*",
-        "([a-z]+)*",
-        r"(\d+){2,}",
-        "(x(a|b))+",
-        "(a+)+?",
-    ],
-)
-def test_patterns_that_could_take_for_ever_are_refused(pattern: str) -> None:
-    with pytest.raises(Wrong, match="a repeated group"):
-        regexp(Scalar(pattern, is_plain=False, line=1, column=1))
-
-
-@given(st.text("ab()[]{}|*+?\\^$.,1-", max_size=40))
-def test_any_pattern_is_taken_or_refused(pattern: str) -> None:
-    try:
-        taken = regexp(Scalar(pattern, is_plain=False, line=1, column=1))
-    except Wrong:
-        return
-    re.compile(taken)
-
-
-def test_a_pattern_too_deep_for_the_compiler_is_refused() -> None:
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(len(inspect.stack(0)) + 100)
-    try:
-        with pytest.raises(Wrong, match="recursion"):
-            regexp(Scalar("(" * 125 + "a" + ")" * 125, is_plain=False, line=1, column=1))
-    finally:
-        sys.setrecursionlimit(limit)

@@ -1,10 +1,10 @@
 """What holds for every probe, whatever its protocol: one deadline, no exception, no socket left behind."""
 
-import re
 import socket
 from collections.abc import Callable
 
 import pytest
+import re2
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -159,7 +159,7 @@ async def test_the_deadline_covers_the_whole_probe_not_each_step(patient_clock: 
 async def test_a_mistake_of_ours_is_no_result() -> None:
     async with peer(says(OK)) as port:
         opened = Opened()
-        with pytest.raises(re.error):
+        with pytest.raises(re2.error, match=r"missing \)"):
             await probe(check(get(port, body_regexp="(")), LOCALHOST)
 
     assert opened.states == ["closed"]

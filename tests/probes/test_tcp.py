@@ -8,6 +8,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from maglev.core.model import TcpSpec, Tls
 from maglev.probes import probe
+from maglev.probes.tcp import bind_source
+from maglev.probes.verdict import Target
 from tests.probes import peers
 from tests.probes.peers import LOCALHOST, UNVERIFIED, check, peer
 
@@ -58,6 +60,22 @@ async def test_the_probe_comes_from_the_source_address_of_the_check() -> None:
 
     assert result.passed
     assert seen == ["127.0.0.77"]
+
+
+async def test_a_source_address_takes_no_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that did would do for 28,000 probes at a time; the same port serves connections to many backends."""
+    ports: list[int] = []
+
+    async def noted(sock: trio.socket.SocketType, target: Target) -> None:
+        await bind_source(sock, target)
+        ports.append(sock.getsockname()[1])
+
+    monkeypatch.setattr("maglev.probes.tcp.bind_source", noted)
+    async with peer(peers.silent) as port:
+        result = await probe(check(TcpSpec(port, None), ipv4_source=IPv4Address("127.0.0.77")), LOCALHOST)
+
+    assert result.passed
+    assert ports == [0]
 
 
 async def test_a_source_address_of_the_other_family_is_not_used() -> None:

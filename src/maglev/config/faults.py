@@ -21,16 +21,17 @@ Segment = str | int
 class Fault:
     """One thing to mend: path such as `maglev.frontends.www.pools[0].name`, line and column (from 1), a sentence.
 
-    The path is empty, and the column may be None, where the text as a whole is meant.
+    The path is empty, and the column may be None, where the text as a whole is meant; the line too, where there is no
+    text.
     """
 
     path: str
-    line: int
+    line: int | None
     column: int | None
     message: str
 
     def __str__(self) -> str:
-        where = f"line {self.line}"
+        where = f"line {self.line}" if self.line else ""
         if not self.path and self.column is not None:
             where += f", column {self.column}"
         return ": ".join(part for part in (where, self.path, self.message) if part)
@@ -44,7 +45,7 @@ class ConfigFaults(ConfigError):
 
     def __init__(self, faults: Sequence[Fault], *, is_syntax: bool) -> None:
         super().__init__(f"the configuration has {len(faults)} fault{'' if len(faults) == 1 else 's'}")
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column is None, fault.column)))
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line or 0, fault.column is None, fault.column)))
         self.is_syntax = is_syntax
 
     def __str__(self) -> str:
@@ -116,6 +117,6 @@ class Faults:
         """All of them as one error."""
         if not self._left_out:
             return ConfigFaults(self._faults, is_syntax=False)
-        last = max(self._faults, key=lambda fault: fault.line)
+        last = max(self._faults, key=lambda fault: fault.line or 0)
         rest = Fault("", last.line, None, f"{self._left_out} more faults are not listed: mend these first")
         return ConfigFaults((*self._faults, rest), is_syntax=False)

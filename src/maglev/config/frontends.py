@@ -1,6 +1,6 @@
 """The section `frontends`, one frontend at a time; what frontends owe each other is in rules.py."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -9,7 +9,20 @@ from maglev.config.faults import Place, quoted, shown
 from maglev.config.fields import Fields
 from maglev.config.names import check_name, name
 from maglev.config.values import Wrong, boolean, integer, one_of, parsed_address, string, taken_for_ipv4, unicast
-from maglev.core.model import ANY, MAX_WEIGHT, TCP, UDP, Backend, Encap, Frontend, IPAddress, IPNetwork, Pool, VipKey
+from maglev.core.model import (
+    ANY,
+    MAX_WEIGHT,
+    TCP,
+    UDP,
+    Backend,
+    Encap,
+    Frontend,
+    HealthCheck,
+    IPAddress,
+    IPNetwork,
+    Pool,
+    VipKey,
+)
 
 _KEYS = ("description", "address", "protocol", "port", "src-ip-sticky", "flush-on-down", "pools")
 _POOL_KEYS = ("name", "backends")
@@ -49,6 +62,13 @@ def read_frontends(section: Fields, backends: Mapping[str, Backend | None]) -> l
         check_name(section, key)
         drafts.append(_draft(key, section.section(key, _KEYS), backends))
     return drafts
+
+
+def checks_in_use(drafts: Iterable[Draft], backends: Mapping[str, Backend | None]) -> tuple[HealthCheck, ...]:
+    """The health checks of enabled backends of any frontend."""
+    members = (backends.get(key) for draft in drafts for pool in draft.pools for key in pool.weights)
+    checks = (backend.check for backend in members if backend and backend.enabled)
+    return tuple({check.name: check for check in checks if check}.values())
 
 
 def _draft(key: str, fields: Fields, backends: Mapping[str, Backend | None]) -> Draft:

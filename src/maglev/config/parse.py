@@ -8,7 +8,7 @@ from pathlib import Path
 from maglev.config import document
 from maglev.config.faults import ConfigFaults, Fault, Faults, Place
 from maglev.config.fields import Fields
-from maglev.config.frontends import read_frontends
+from maglev.config.frontends import checks_in_use, read_frontends
 from maglev.config.healthchecks import read_backends, read_healthchecks
 from maglev.config.lb import read_lb
 from maglev.config.model import Config
@@ -66,15 +66,17 @@ def _config(fields: Fields, faults: Faults, vpp_in_use: bool) -> Config:
     checks = read_healthchecks(fields.section("healthchecks", known=None))
     backends = read_backends(fields.section("backends", known=None), checks)
     drafts = read_frontends(fields.section("frontends", known=None), backends)
+    # A default in place of what is wrong would give rise to another fault.
+    waited_for = () if faults else checks_in_use(drafts, backends)
     return Config(
         transition_history=checker.get("transition-history", integer(1, MAX_HISTORY), 5),
         netns=checker.find("netns", netns),
-        lb=read_lb(fields.section("vpp", ("lb",)), vpp_in_use),
+        lb=read_lb(fields.section("vpp", ("lb",)), vpp_in_use, waited_for),
         healthchecks={name: check for name, check in checks.items() if check},
         backends={name: backend for name, backend in backends.items() if backend},
         frontends=settle(drafts, backends, faults),
     )
 
 
-def _unreadable(message: str, line: int = 1) -> ConfigFaults:
+def _unreadable(message: str, line: int | None = None) -> ConfigFaults:
     return ConfigFaults((Fault("", line, None, message),), is_syntax=True)

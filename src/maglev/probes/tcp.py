@@ -10,6 +10,8 @@ from maglev.core.model import TcpSpec
 from maglev.probes.tls import handshake
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict, network_fault, our_fault
 
+IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); not in Python's socket module before 3.12
+
 
 async def check_tcp(spec: TcpSpec, target: Target, progress: Progress) -> Verdict:
     """Connect; with `tls`, finish a handshake too."""
@@ -25,6 +27,9 @@ async def connected(target: Target, port: int, progress: Progress) -> AsyncItera
     """A connection to `port` of the target, closed at the end whatever happens. Raises Fault."""
     progress.phase = Phase.CONNECT
     with open_socket(target, trio.socket.SOCK_STREAM, trio.socket.IPPROTO_TCP) as sock:
+        # A source port is chosen at connect, by the whole connection: else one address would do for 28,000 probes at a
+        # time, and those in TIME_WAIT count.
+        sock.setsockopt(trio.socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         await bind_source(sock, target)
         try:
             await sock.connect((str(target.address), port))
