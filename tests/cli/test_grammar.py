@@ -6,6 +6,7 @@ from maglev.cli import grammar
 from maglev.cli.grammar import (
     RULES,
     Command,
+    Help,
     ShowBackends,
     ShowFrontends,
     ShowLbCounters,
@@ -22,6 +23,8 @@ PREFIXES = [keyword[:cut] for keyword in KEYWORDS for cut in range(1, len(keywor
 @pytest.mark.parametrize(
     ("line", "command"),
     [
+        ("help", Help()),
+        ("h", Help()),
         ("show version", ShowVersion()),
         ("show frontends", ShowFrontends(None)),
         ("show frontends web", ShowFrontends("web")),
@@ -45,7 +48,7 @@ def test_words_and_unique_prefixes_are_understood(line: str, command: Command) -
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("shw", "unknown word 'shw'; expected one of: show"),
+        ("shw", "unknown word 'shw'; expected one of: help, show"),
         ("show frobs", "unknown word 'frobs' after 'show'; expected one of: backends, frontends, version, vpp"),
         ("show vpp lb nothing", "unknown word 'nothing' after 'show vpp lb'; expected one of: counters, state"),
         ("s v", "ambiguous word 'v' after 's'; it may be: version, vpp"),
@@ -53,8 +56,8 @@ def test_words_and_unique_prefixes_are_understood(line: str, command: Command) -
         ("s vp", "'show vpp' is not all; next comes one of: info, lb"),
         ("show version 1", "nothing can follow 'show version'; leave out '1'"),
         ("show frontends a b c", "nothing can follow 'show frontends [NAME]'; leave out 'b'"),
-        ("SHOW version", "unknown word 'SHOW'; expected one of: show"),
-        ("", "no command; next comes one of: show"),
+        ("SHOW version", "unknown word 'SHOW'; expected one of: help, show"),
+        ("", "no command; next comes one of: help, show"),
     ],
 )
 def test_wrong_words_are_named_with_what_could_stand_there(line: str, said: str) -> None:
@@ -68,7 +71,7 @@ def test_a_very_long_word_is_cut() -> None:
     with pytest.raises(ConfigError) as refused:
         grammar.parse(["x" * 10_000])
 
-    assert str(refused.value) == f"unknown word '{'x' * 64}...'; expected one of: show"
+    assert str(refused.value) == f"unknown word '{'x' * 64}...'; expected one of: help, show"
 
 
 def test_an_empty_word_is_ambiguous_unless_only_one_can_be_meant() -> None:

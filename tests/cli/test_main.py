@@ -10,6 +10,7 @@ import pytest
 
 import maglev
 from maglev.cli import main as cli
+from maglev.cli.grammar import RULES
 from maglev.cli.main import Exit
 from tests.rpc import statuses
 from tests.rpc.served import served
@@ -165,8 +166,8 @@ def test_each_command_prints_exactly_this(line: str, full: str, capsys: pytest.C
 
 def test_tables_of_an_empty_maglevd_are_their_titles(capsys: pytest.CaptureFixture[str]) -> None:
     with served(statuses.EMPTY) as address:
-        assert run("show frontends", address) == Exit.OK
-    assert capsys.readouterr().out == "name  vip  protocol  port  state  active-pool\n"
+        assert run("show backends", address) == Exit.OK
+    assert capsys.readouterr().out == "name  address  state  for  health  healthcheck  enabled\n"
 
 
 def test_colour_is_off_unless_asked_for(full: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +237,33 @@ def test_no_words_print_usage_and_say_that_the_shell_is_to_come(capsys: pytest.C
     assert "show vpp lb counters" in err
     assert "interactive shell" in err
     assert all(len(line) <= 80 for line in err.splitlines())
+
+
+@pytest.mark.parametrize("word", ["help", "he"])
+def test_help_prints_the_grammar_as_the_option_does_and_needs_no_server(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(word, "nobody.invalid:1") == Exit.OK
+    asked = capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run("--help", "nobody.invalid:1")
+
+    assert asked == capsys.readouterr()
+    assert all(rule.synopsis in asked.out for rule in RULES)
+
+
+@pytest.mark.parametrize("line", ["show frontends", "show frontends web"])
+def test_below_frontends_it_is_said_when_vpp_is_away(
+    line: str, full: str, without_vpp: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(line, full)
+    with_vpp = capsys.readouterr().out
+    assert run(line, without_vpp) == Exit.OK
+    out, err = capsys.readouterr()
+
+    assert err == ""
+    assert out.startswith(f"{with_vpp}\nnot being written to VPP: no VPP is connected; is VPP running")
+    assert out.count("\n") == with_vpp.count("\n") + 2
 
 
 @pytest.mark.parametrize("line", ["--color=maybe show version", "--nonsense", "--color", "--serv x show version"])

@@ -2,24 +2,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
 import maglev
 from maglev.core.status import Status
-from maglev.metrics.collector import StatusCollector, families, registry_for
+from maglev.metrics.collector import StatusFamilies, registry_for
 from maglev.metrics.counting import EventCounters
-from tests.metrics.reading import parse_openmetrics, parse_text, write_openmetrics
+from maglev.metrics.exposition import Page
+from tests.metrics.reading import parse_openmetrics, parse_text, text_of
 from tests.rpc import statuses
 
 Series = Mapping[tuple[str, ...], float]
 
 
+def page(status: Status) -> Page:
+    return Page((StatusFamilies(lambda: status, lambda: statuses.NOW_NS).collect,))
+
+
 def samples(status: Status) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     """name -> labels -> value, as a scraper reads them in OpenMetrics."""
-    registry = CollectorRegistry()
-    registry.register(StatusCollector(lambda: status, lambda: statuses.NOW_NS))
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
-    for family in parse_openmetrics(write_openmetrics(registry).decode()):
+    for family in parse_openmetrics(text_of(page(status), is_openmetrics=True)):
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return found
@@ -148,14 +150,12 @@ def test_a_shared_address_is_told_for_each_name_and_a_strange_one_without_a_name
     assert volumes["spare", "10.1.0.3", "direct"] == 60
 
 
-def test_creation_times_say_since_when_a_counter_grows() -> None:
-    start = statuses.NOW_NS / statuses.SECOND_NS
-    vips = series(statuses.FULL, "maglev_vpp_vip_packets_created", "prefix", "protocol", "port", "kind")
-    backends = series(statuses.FULL, "maglev_vpp_backend_bytes_created", "backend", "address", "kind")
+def test_no_creation_time_is_made_up_for_what_vpp_counts() -> None:
+    text = text_of(page(statuses.FULL), is_openmetrics=True)
 
-    assert vips["192.0.2.10/32", "tcp", "80", "first"] == start - 120
-    assert backends["spare-alias", "10.1.0.3", "direct"] == start - 30
-    assert "maglev_vpp_vip_route_packets_created" not in samples(statuses.FULL)
+    assert statuses.SAMPLE.vips[statuses.WEB].since_ns
+    assert "maglev_vpp_vip_packets_total" in text
+    assert "_created" not in text
 
 
 def test_the_sample_says_when_it_was_taken() -> None:
@@ -180,19 +180,11 @@ def test_uptime_is_absent_while_the_boot_time_is_not_known_and_never_negative() 
     assert series(ahead, "maglev_vpp_uptime_seconds") == {(): 0}
 
 
-def test_a_counter_of_unknown_age_has_no_creation_time() -> None:
-    unfolded = replace(statuses.SAMPLE, vips={statuses.WEB: replace(statuses.SAMPLE.vips[statuses.WEB], since_ns=0)})
-
-    assert "maglev_vpp_vip_packets_created" not in samples(replace(statuses.FULL, sample=unfolded))
-
-
 @pytest.mark.parametrize("status", [statuses.FULL, statuses.NO_VPP, statuses.EMPTY])
 def test_both_formats_agree_on_every_series(status: Status) -> None:
-    registry = CollectorRegistry()
-    registry.register(StatusCollector(lambda: status, lambda: statuses.NOW_NS))
     read = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in parse_text(generate_latest(registry).decode())
+        for family in parse_text(text_of(page(status), is_openmetrics=False))
         for sample in family.samples
     }
 
@@ -200,22 +192,45 @@ def test_both_formats_agree_on_every_series(status: Status) -> None:
 
 
 def test_names_follow_the_conventions() -> None:
-    for family in families(statuses.FULL, statuses.NOW_NS):
+    for family in StatusFamilies(lambda: statuses.FULL).collect():
         assert family.name.startswith("maglev_")
-        assert family.documentation
+        assert family.help
         units = [unit for unit in ("seconds", "bytes") if unit in family.name.split("_")]
         assert not units or family.name.endswith(units[0])
 
 
-def test_a_registry_refuses_a_second_collector_of_the_same_names() -> None:
-    registry = registry_for(lambda: statuses.FULL, EventCounters())
+def test_each_new_part_of_the_status_is_shown() -> None:
+    newest = [statuses.EMPTY]
+    shown = Page((StatusFamilies(lambda: newest[0], lambda: statuses.NOW_NS).collect,))
+    for status in (statuses.EMPTY, statuses.NO_VPP, statuses.FULL, replace(statuses.FULL, sample=None), statuses.EMPTY):
+        newest[0] = status
+        assert text_of(shown, is_openmetrics=True) == text_of(page(status), is_openmetrics=True)
 
-    with pytest.raises(ValueError, match="Duplicated timeseries"):
-        registry.register(StatusCollector(lambda: statuses.FULL))
+
+def test_what_has_not_changed_is_not_made_again() -> None:
+    newest = [statuses.FULL]
+    shown = StatusFamilies(lambda: newest[0])
+
+    def made() -> dict[str, int]:
+        return {family.name: id(family) for family in kept[-1] if family.name in wanted}
+
+    wanted = {"maglev_backend_state", "maglev_vpp_vip_packets", "maglev_vpp_backend_packets"}
+    kept = [list(shown.collect())]
+    first = made()
+    newest[0] = replace(statuses.FULL)
+    kept.append(list(shown.collect()))
+    assert made() == first
+    newest[0] = replace(statuses.FULL, sample=replace(statuses.SAMPLE))
+    kept.append(list(shown.collect()))
+    assert made()["maglev_backend_state"] == first["maglev_backend_state"]
+    assert made()["maglev_vpp_vip_packets"] != first["maglev_vpp_vip_packets"]
+    newest[0] = replace(newest[0], health=replace(statuses.HEALTH))
+    kept.append(list(shown.collect()))
+    assert made()["maglev_backend_state"] != first["maglev_backend_state"]
 
 
-def test_one_registry_shows_what_is_and_what_has_happened() -> None:
-    text = generate_latest(registry_for(lambda: statuses.FULL, EventCounters())).decode()
+def test_one_page_shows_what_is_and_what_has_happened() -> None:
+    text = text_of(registry_for(lambda: statuses.FULL, EventCounters()), is_openmetrics=False)
 
     names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert "maglev_backend_state" in names

@@ -8,14 +8,12 @@ from email.message import Message
 from email.parser import BytesParser
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from maglev.errors import ConfigError
 from maglev.metrics import listener
 from maglev.metrics.collector import registry_for
 from maglev.metrics.counting import EventCounters
+from maglev.metrics.exposition import Family, Page
 from maglev.metrics.listener import Limits, Listener
 from tests.metrics.reading import parse_openmetrics, parse_text
 from tests.rpc import statuses
@@ -30,15 +28,15 @@ class Response:
     body: bytes
 
 
-def registry() -> CollectorRegistry:
+def page() -> Page:
     return registry_for(lambda: statuses.FULL, EventCounters())
 
 
 def with_listener(
-    use: Callable[[Listener], Awaitable[None]], limits: Limits | None = None, shown: CollectorRegistry | None = None
+    use: Callable[[Listener], Awaitable[None]], limits: Limits | None = None, shown: Page | None = None
 ) -> None:
     async def main() -> None:
-        running = await listener.start("127.0.0.1:0", shown or registry(), limits)
+        running = await listener.start("127.0.0.1:0", shown or page(), limits)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await use(running)
@@ -68,7 +66,7 @@ def parsed(answer: bytes) -> Response:
     return Response(int(code), BytesParser().parsebytes(headers), body)
 
 
-def ask(request: bytes, limits: Limits | None = None, shown: CollectorRegistry | None = None) -> Response:
+def ask(request: bytes, limits: Limits | None = None, shown: Page | None = None) -> Response:
     answers: list[bytes] = []
 
     async def use(running: Listener) -> None:
@@ -113,6 +111,14 @@ def test_an_accept_header_of_nonsense_gets_plain_text(accept: str) -> None:
 
     assert response.code == 200
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_the_escaping_that_is_named_is_the_one_that_names_are_written_in() -> None:
+    for scheme, named in (("dots", "underscores"), ("values", "underscores"), ("allow-utf-8", "allow-utf-8")):
+        response = ask(get("/metrics", Accept=f"application/openmetrics-text;version=1.0.0;escaping={scheme}"))
+
+        assert response.headers["Content-Type"].endswith(f"; escaping={named}")
+        assert "maglev_backend_state" in {family.name for family in parse_openmetrics(response.body.decode())}
 
 
 def test_gzip_is_used_when_accepted() -> None:
@@ -241,13 +247,7 @@ def test_a_request_that_dribbles_in_is_cut_at_the_deadline() -> None:
 
 
 def test_a_peer_that_takes_no_answer_is_cut_at_the_deadline() -> None:
-    class Endless(Collector):
-        def collect(self) -> list[Metric]:
-            metric = Metric("long", "x" * 20_000_000, "gauge")
-            return [metric]
-
-    shown = CollectorRegistry()
-    shown.register(Endless())
+    shown = Page((lambda: [Family("long", "", "gauge", ["x" * 1_000_000] * 20)],))
 
     async def use(running: Listener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1)
@@ -288,12 +288,10 @@ def test_many_scrapers_at_once_are_all_served() -> None:
 
 
 def test_a_collector_that_fails_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(Collector):
-        def collect(self) -> list[Metric]:
-            raise ZeroDivisionError("on purpose")
+    def broken() -> list[Family]:
+        raise ZeroDivisionError("on purpose")
 
-    shown = CollectorRegistry(auto_describe=False)
-    shown.register(Broken())
+    shown = Page((broken,))
 
     response = ask(get("/metrics"), shown=shown)
 
@@ -304,7 +302,7 @@ def test_a_collector_that_fails_is_500_and_logged(caplog: pytest.LogCaptureFixtu
 
 def test_stop_cuts_open_connections_and_frees_the_port() -> None:
     async def main() -> None:
-        first = await listener.start("127.0.0.1:0", registry())
+        first = await listener.start("127.0.0.1:0", page())
         reader, writer = await asyncio.open_connection("127.0.0.1", first.port)
         await exchange(first.port, get("/"))  # by now the first connection is accepted, too
         await first.stop()
@@ -313,7 +311,7 @@ def test_stop_cuts_open_connections_and_frees_the_port() -> None:
         writer.close()
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
-        again = await listener.start(f"127.0.0.1:{first.port}", registry())
+        again = await listener.start(f"127.0.0.1:{first.port}", page())
         await again.stop()
 
     asyncio.run(main())
@@ -321,10 +319,10 @@ def test_stop_cuts_open_connections_and_frees_the_port() -> None:
 
 def test_a_port_in_use_is_refused_in_one_clear_line() -> None:
     async def main() -> str:
-        first = await listener.start("127.0.0.1:0", registry())
+        first = await listener.start("127.0.0.1:0", page())
         try:
             with pytest.raises(ConfigError) as refused:
-                await listener.start(f"127.0.0.1:{first.port}", registry())
+                await listener.start(f"127.0.0.1:{first.port}", page())
             return str(refused.value)
         finally:
             await first.stop()
@@ -337,7 +335,7 @@ def test_a_port_in_use_is_refused_in_one_clear_line() -> None:
 @pytest.mark.parametrize("address", ["", "9091", "unix:/tmp/metrics.sock", "nosuch.invalid:1"])
 def test_a_bad_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="cannot"):
-        asyncio.run(listener.start(address, registry()))
+        asyncio.run(listener.start(address, page()))
 
 
 def test_nothing_is_left_open() -> None:

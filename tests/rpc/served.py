@@ -10,13 +10,13 @@ from maglev.rpc import server
 
 
 @contextmanager
-def served(status: Status, address: str = "127.0.0.1:0") -> Iterator[str]:
+def served(status: Status, address: str = "127.0.0.1:0", limits: server.Limits | None = None) -> Iterator[str]:
     """The address of a server that answers from `status`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        running = asyncio.run_coroutine_threadsafe(server.start(address, lambda: status), loop).result(10)
+        running = asyncio.run_coroutine_threadsafe(server.start(address, lambda: status, limits), loop).result(10)
         try:
             yield f"127.0.0.1:{running.port}" if running.port else address
         finally:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -10,11 +11,21 @@ import pytest
 from maglev.errors import ConfigError
 from maglev.rpc import server, service
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.rpc.server import Limits
 from tests.processes import until
 from tests.rpc import statuses
 from tests.rpc.served import served
 
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # the preface and empty SETTINGS
+CALL = {b":path": b"/maglev.Maglev/ListBackends", b":authority": b"a", b"content-type": b"application/grpc"}
 METHODS = pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name
+
+
+def unfinished_call() -> bytes:
+    """A HEADERS frame on stream 1 that begins a call, whose request never comes."""
+    pairs = (b"\0%c%s%c%s" % (len(name), name, len(value), value) for name, value in CALL.items())
+    block = b"\x83\x86" + b"".join(pairs)  # POST and http are in HPACK's table
+    return len(block).to_bytes(3) + b"\x01\x04" + (1).to_bytes(4) + block
 
 
 def call(channel: grpc.Channel, method: str, request: bytes = b"") -> bytes:
@@ -169,6 +180,64 @@ def test_a_port_taken_between_the_check_and_the_bind_is_refused(monkeypatch: pyt
     monkeypatch.setattr("maglev.listen.check", lambda _: None)
     with served(statuses.FULL) as address, pytest.raises(ConfigError, match="another program may just have taken it"):
         asyncio.run(server.start(address, lambda: statuses.FULL))
+
+
+def stranger(address: str, says: bytes) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(says)
+    return connection
+
+
+def is_let_in(connection: socket.socket) -> bool:
+    """Whether the server speaks HTTP/2 to it rather than hang up."""
+    try:
+        return connection.recv(1) != b""
+    except ConnectionResetError:
+        return False
+
+
+def until_closed(connection: socket.socket) -> None:
+    with connection, contextlib.suppress(ConnectionResetError):
+        while connection.recv(4096):  # bounded by the socket's timeout
+            pass
+
+
+def test_connections_are_bounded_and_room_comes_back() -> None:
+    with served(statuses.FULL, limits=Limits(connections=3)) as address:
+        inside = [stranger(address, HTTP2) for _ in range(3)]
+        assert [is_let_in(each) for each in inside] == [True] * 3
+        with stranger(address, HTTP2) as surplus:
+            assert not is_let_in(surplus)
+        for each in inside:
+            each.close()
+
+        def is_room() -> bool:
+            with stranger(address, HTTP2) as connection:
+                return is_let_in(connection)
+
+        until(is_room, lambda: "gRPC to notice that three have left")
+
+
+@pytest.mark.parametrize(
+    ("says", "limits"),
+    [
+        (HTTP2, Limits(idle_s=0.2)),
+        (HTTP2 + unfinished_call(), Limits(age_s=0.2, grace_s=0.2)),
+        (b"", Limits(handshake_s=0.2)),
+    ],
+    ids=["idle", "a call that never ends", "silent"],
+)
+def test_a_connection_that_does_nothing_is_closed(says: bytes, limits: Limits) -> None:
+    with served(statuses.FULL, limits=limits) as address:
+        until_closed(stranger(address, says))
+
+
+def test_the_bounds_that_are_served_with_leave_descriptors_for_probes() -> None:
+    options = dict(server._options(Limits()))
+
+    assert options["grpc.max_allowed_incoming_connections"] <= 256
+    assert all(options[f"grpc.{name}_ms"] > 0 for name in ("max_connection_idle", "max_connection_age"))
 
 
 def test_nothing_is_left_open_after_stop() -> None:

@@ -17,7 +17,7 @@ from maglev.core.model import TCP, UDP, VipKey
 from maglev.emulator.segment import SegmentWriter
 from maglev.emulator.stats_server import serve
 from maglev.errors import ProtocolError, Unavailable
-from maglev.vpp.stats import BOOTTIME, HEARTBEAT, LB_COUNTERS, ROUTE_TO, ROUTE_VIA, Stats, open_stats
+from maglev.vpp.stats import BOOTTIME, LB_COUNTERS, ROUTE_TO, ROUTE_VIA, Stats, open_stats
 
 WEB = VipKey(ip_network("192.0.2.1/32"), TCP, 80)
 DNS = VipKey(ip_network("192.0.2.1/32"), UDP, 53)
@@ -29,7 +29,6 @@ THREADS = 3
 
 def fill(writer: SegmentWriter, *, slash: str = "") -> None:
     writer.set_scalar(BOOTTIME, 1_700_000_000)
-    writer.set_scalar(HEARTBEAT, 7)
     for number, name in enumerate(LB_COUNTERS, start=1):
         counter = writer.simple(slash + name, THREADS)
         counter.validate(3)
@@ -112,13 +111,12 @@ def test_each_sample_is_its_own_and_follows_the_indexes(writer: SegmentWriter, s
     assert third.backends == {TWO: BackendCounters(41, Volume(10, 100), Volume(5, 50))}
 
 
-def test_boottime_and_heartbeat_are_read_anew_each_time(writer: SegmentWriter, stats: Stats) -> None:
-    assert (stats.boottime_ns, stats.heartbeat) == (1_700_000_000_000_000_000, 7)
+def test_boottime_is_read_anew_each_time(writer: SegmentWriter, stats: Stats) -> None:
+    assert stats.boottime_ns == 1_700_000_000_000_000_000
 
-    writer.set_scalar(HEARTBEAT, 8)
     writer.set_scalar(BOOTTIME, 1_700_000_001)
 
-    assert (stats.boottime_ns, stats.heartbeat) == (1_700_000_001_000_000_000, 8)
+    assert stats.boottime_ns == 1_700_000_001_000_000_000
 
 
 def test_a_writer_stuck_in_its_lock_is_unavailable(writer: SegmentWriter, stats: Stats) -> None:
@@ -127,7 +125,7 @@ def test_a_writer_stuck_in_its_lock_is_unavailable(writer: SegmentWriter, stats:
     with pytest.raises(Unavailable, match="never at rest"):
         stats.sample(INDEXES, 5)
     with pytest.raises(Unavailable, match="never at rest"):
-        _ = stats.heartbeat
+        _ = stats.boottime_ns
 
 
 def test_a_corrupt_segment_is_a_protocol_error(writer: SegmentWriter, stats: Stats) -> None:
@@ -240,5 +238,4 @@ async def test_a_real_vpp_can_be_sampled(vpp_path: str) -> None:
         sample = stats.sample(INDEXES, time.time_ns())
 
         assert 0 < sample.boottime_ns < sample.taken_at_ns
-        assert stats.heartbeat >= 1
         assert sample.vips.keys() == INDEXES.vips.keys()

@@ -9,6 +9,11 @@ _SHOWN = 64  # characters of a wrong word that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
+class Help:
+    """All commands and options."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowVersion:
     """The version of maglevc itself."""
 
@@ -42,7 +47,8 @@ class ShowLbCounters:
     """VPP's counters of VIPs and backends."""
 
 
-Command = ShowVersion | ShowFrontends | ShowBackends | ShowVppInfo | ShowLbState | ShowLbCounters
+Question = ShowVersion | ShowFrontends | ShowBackends | ShowVppInfo | ShowLbState | ShowLbCounters
+Command = Help | Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Rule:
 
 
 RULES = (
+    Rule(("help",), lambda _: Help(), "this text"),
     Rule(("show", "version"), lambda _: ShowVersion(), "version of maglevc"),
     Rule(("show", "frontends"), ShowFrontends, "frontends with their state; one with its pools", "NAME"),
     Rule(("show", "backends"), ShowBackends, "backends with their health; one with its history", "NAME"),

@@ -12,11 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import maglev
 from maglev.cli import grammar
 from maglev.errors import ConfigError, MaglevError, Refused
+
+if TYPE_CHECKING:
+    from maglev.cli.client import Client
 
 SERVER = "localhost:9090"
 _CALL_TIMEOUT_S = 10.0
@@ -50,7 +53,10 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now_ns: Callable[[], in
         if not options.words:
             parser.print_help(sys.stderr)
             return Exit.USAGE
-        lines = _answer(grammar.parse(options.words), options.server, options.color == "true", now_ns)
+        command = grammar.parse(options.words)
+        if isinstance(command, grammar.Help):
+            return _write(parser.format_help().splitlines())
+        lines = _answer(command, options.server, options.color == "true", now_ns)
     except MaglevError as error:
         _complain(str(error))
         return _status_of(error)
@@ -76,7 +82,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Callable[[], int]) -> list[str]:
+def _answer(command: grammar.Question, server: str, is_coloured: bool, now_ns: Callable[[], int]) -> list[str]:
     """The lines that `command` prints. Raises what the client raises."""
     if isinstance(command, grammar.ShowVersion):
         return [f"maglevc {maglev.__version__}"]
@@ -89,9 +95,11 @@ def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Ca
         match command:
             case grammar.ShowFrontends(name):
                 if name is None:
-                    return render.frontends(client.frontends(), paint)
-                info = client.frontend(name)
-                return render.frontend(info, {each.name: each.state for each in client.backends()}, paint)
+                    lines = render.frontends(client.frontends(), paint)
+                else:
+                    states = {each.name: each.state for each in client.backends()}
+                    lines = render.frontend(client.frontend(name), states, paint)
+                return [*lines, *_vpp_missed(client)]
             case grammar.ShowBackends(name):
                 if name is None:
                     return render.backends(client.backends(), now_ns(), paint)
@@ -104,6 +112,15 @@ def _answer(command: grammar.Command, server: str, is_coloured: bool, now_ns: Ca
                 return render.lb_counters(client.lb_counters(), now_ns())
             case _:
                 assert_never(command)
+
+
+def _vpp_missed(client: "Client") -> list[str]:
+    """What is to be said below the state of a frontend, which follows from health alone."""
+    try:
+        client.vpp_info()
+    except Refused as error:
+        return ["", f"not being written to VPP: {error}"]
+    return []
 
 
 def _status_of(error: MaglevError) -> Exit:

@@ -1,8 +1,8 @@
 """Samples -> totals per VIP and backend; must not know where the numbers are read.
 
 A *life* is the time in which a counter only grows: it ends when VPP restarts, when the VIP or backend moves to
-another index, or when any figure of it falls. `since_ns` says when the present life was first seen, so that what we
-export resets cleanly and never mixes two lives.
+another index, or when any figure of it falls. `since_ns` says when the present life was first seen. It is no time of
+creation: a counter that was running before we came began earlier, and VPP does not say when.
 """
 
 from collections.abc import Callable, Iterable, Mapping

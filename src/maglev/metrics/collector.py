@@ -1,159 +1,202 @@
-"""Status -> Prometheus families, at each scrape; must not know how they are sent. A figure not known is left out."""
+"""Status -> families of /metrics, at each scrape; must not know how they are written or sent.
+
+A figure not known is left out. So is when VPP's counters were created: VPP does not say, most of them run already
+when we first read them, and the moment when we did (`since_ns`) is not one at which they stood at zero.
+"""
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import maglev
-from maglev.core.counters import Sample, Volume
+from maglev.core.counters import Sample
 from maglev.core.health import State
-from maglev.core.model import IPAddress, VppInfo, address_order
-from maglev.core.status import HealthStatus, Status
+from maglev.core.model import VipKey, VppInfo
+from maglev.core.status import HealthStatus, Status, names_by_address
 from maglev.metrics.counting import EventCounters
+from maglev.metrics.exposition import Family, Kept, Page, escaped, from_metrics, template
 
 _SECOND_NS = 1_000_000_000
 _VIP = ("prefix", "protocol", "port")
 _BACKEND = ("backend", "address", "kind")
+_WEIGHT = ("frontend", "pool", "backend")
+
+Row = tuple[str | int | float, ...]
+"""Escaped values of the labels, then the figure."""
 
 
-def registry_for(status: Callable[[], Status], counters: EventCounters) -> CollectorRegistry:
+def registry_for(status: Callable[[], Status], counters: EventCounters) -> Page:
     """All that /metrics shows: what is, from `status`, and what has happened, from `counters`."""
-    registry = CollectorRegistry()
-    registry.register(StatusCollector(status))
-    registry.register(counters.registry)
-    return registry
+    return Page((StatusFamilies(status).collect, lambda: from_metrics(counters.registry.collect())))
 
 
-class StatusCollector(Collector):
-    """Every family that follows from one frozen Status; `now_ns` is unix nanoseconds."""
+class StatusFamilies:
+    """Every family that follows from a frozen Status; what has not changed since the last time is not made again.
+
+    `now_ns` is unix nanoseconds.
+    """
 
     def __init__(self, status: Callable[[], Status], now_ns: Callable[[], int] = time.time_ns) -> None:
         self._status = status
         self._now_ns = now_ns
+        self._shown = Status()
+        self._of_health = _of_health(self._shown.health)
+        self._of_sample = _of_sample(self._shown.sample, self._shown.health)
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """All families of the Status of this moment."""
-        return families(self._status(), self._now_ns())
+        status, shown = self._status(), self._shown
+        if status.health is not shown.health:
+            self._of_health = _of_health(status.health)
+        if status.health is not shown.health or status.sample is not shown.sample:
+            self._of_sample = _of_sample(status.sample, status.health)
+        self._shown = status
+        yield _info("maglev_build", "The running maglevd", {"version": maglev.__version__})
+        yield from self._of_health
+        yield from _of_vpp(status.vpp, self._now_ns())
+        yield from self._of_sample
 
-    def describe(self) -> Iterator[Metric]:
-        """Names alone, so that a registry can refuse a second collector of the same names."""
-        return families(Status(), 0)
 
+def _of_health(health: HealthStatus) -> Sequence[Family]:
+    backends, frontends = health.backends.items(), health.frontends.items()
 
-def families(status: Status, now_ns: int) -> Iterator[Metric]:
-    """Backends, frontends, VPP, then the counters of the newest sample."""
-    yield InfoMetricFamily("maglev_build", "The running maglevd", value={"version": maglev.__version__})
-    yield from _backends(status.health)
-    yield from _frontends(status.health)
-    yield from _vpp(status.vpp, now_ns)
-    yield from _vip_counters(status.sample)
-    yield from _backend_counters(status.sample, status.health)
-    yield GaugeMetricFamily(
-        "maglev_vpp_sample_timestamp_seconds",
-        "When VPP's counters were read, unix time",
-        value=None if status.sample is None else status.sample.taken_at_ns / _SECOND_NS,
+    def weights() -> Iterator[tuple[str, str, str, int, int]]:
+        for name, status in frontends:
+            for pool, cells in zip(status.frontend.pools, status.resolved.pools, strict=True):
+                for backend, weight in pool.weights.items():
+                    yield escaped(name), escaped(pool.name), escaped(backend), weight, cells[backend].weight
+
+    return (
+        _gauge(
+            "maglev_backend_state",
+            "1 for the state it is in",
+            ("backend", "state"),
+            lambda: ((escaped(name), status.health.state.word, 1) for name, status in backends),
+        ),
+        _gauge(
+            "maglev_backend_health",
+            "Health counter, 0 to rise + fall - 1; absent without a health check",
+            ("backend",),
+            lambda: (
+                (escaped(name), status.health.counter) for name, status in backends if status.backend.check is not None
+            ),
+        ),
+        _gauge(
+            "maglev_backend_enabled",
+            "0 while disabled",
+            ("backend",),
+            lambda: ((escaped(name), int(status.health.state is not State.DISABLED)) for name, status in backends),
+        ),
+        _gauge(
+            "maglev_frontend_state",
+            "1 for the state it is in",
+            ("frontend", "state"),
+            lambda: ((escaped(name), status.resolved.state.word, 1) for name, status in frontends),
+        ),
+        _gauge(
+            "maglev_frontend_pool_backend_weight",
+            "Configured weight, 0 to 100",
+            _WEIGHT,
+            lambda: ((*labels, configured) for *labels, configured, _ in weights()),
+        ),
+        _gauge(
+            "maglev_frontend_pool_backend_effective_weight",
+            "Weight that VPP shall use now, 0 to 100",
+            _WEIGHT,
+            lambda: ((*labels, effective) for *labels, _, effective in weights()),
+        ),
     )
 
 
-def _backends(health: HealthStatus) -> Iterator[Metric]:
-    state = GaugeMetricFamily("maglev_backend_state", "1 for the state it is in", labels=("backend", "state"))
-    counter = GaugeMetricFamily(
-        "maglev_backend_health",
-        "Health counter, 0 to rise + fall - 1; absent without a health check",
-        labels=("backend",),
-    )
-    enabled = GaugeMetricFamily("maglev_backend_enabled", "0 while disabled", labels=("backend",))
-    for name, backend in health.backends.items():
-        state.add_metric((name, backend.health.state.word), 1)
-        if backend.backend.check is not None:
-            counter.add_metric((name,), backend.health.counter)
-        enabled.add_metric((name,), backend.health.state is not State.DISABLED)
-    yield from (state, counter, enabled)
+def _of_vpp(vpp: VppInfo | None, now_ns: int) -> Iterator[Family]:
+    yield _single("maglev_vpp_connected", "1 while maglevd has a VPP", int(vpp is not None))
+    uptime_s = max(now_ns - vpp.boottime_ns, 0) / _SECOND_NS if vpp is not None and vpp.boottime_ns else None
+    yield _single("maglev_vpp_uptime_seconds", "How long VPP has been running", uptime_s)
+    connected_s = max(now_ns - vpp.connecttime_ns, 0) / _SECOND_NS if vpp is not None else None
+    yield _single("maglev_vpp_connected_seconds", "How long maglevd has been connected to it", connected_s)
+    build = {} if vpp is None else {"version": vpp.version, "build_date": vpp.build_date, "pid": str(vpp.pid)}
+    yield _info("maglev_vpp", "The connected VPP", build)
 
 
-def _frontends(health: HealthStatus) -> Iterator[Metric]:
-    state = GaugeMetricFamily("maglev_frontend_state", "1 for the state it is in", labels=("frontend", "state"))
-    labels = ("frontend", "pool", "backend")
-    configured = GaugeMetricFamily("maglev_frontend_pool_backend_weight", "Configured weight, 0 to 100", labels=labels)
-    effective = GaugeMetricFamily(
-        "maglev_frontend_pool_backend_effective_weight", "Weight that VPP shall use now, 0 to 100", labels=labels
-    )
-    for name, status in health.frontends.items():
-        state.add_metric((name, status.resolved.state.word), 1)
-        for pool, cells in zip(status.frontend.pools, status.resolved.pools, strict=True):
-            for backend, weight in pool.weights.items():
-                configured.add_metric((name, pool.name, backend), weight)
-                effective.add_metric((name, pool.name, backend), cells[backend].weight)
-    yield from (state, configured, effective)
-
-
-def _vpp(vpp: VppInfo | None, now_ns: int) -> Iterator[Metric]:
-    yield GaugeMetricFamily("maglev_vpp_connected", "1 while maglevd has a VPP", value=vpp is not None)
-    uptime = GaugeMetricFamily("maglev_vpp_uptime_seconds", "How long VPP has been running")
-    connected = GaugeMetricFamily("maglev_vpp_connected_seconds", "How long maglevd has been connected to it")
-    build = InfoMetricFamily("maglev_vpp", "The connected VPP", labels=())
-    if vpp is not None:
-        if vpp.boottime_ns:
-            uptime.add_metric((), max(now_ns - vpp.boottime_ns, 0) / _SECOND_NS)
-        connected.add_metric((), max(now_ns - vpp.connecttime_ns, 0) / _SECOND_NS)
-        build.add_metric((), {"version": vpp.version, "build_date": vpp.build_date, "pid": str(vpp.pid)})
-    yield from (uptime, connected, build)
-
-
-def _vip_counters(sample: Sample | None) -> Iterator[Metric]:
-    packets = CounterMetricFamily(
-        "maglev_vpp_vip_packets",
-        "Packets to the VIP: next of known flows, first of new ones, untracked as the sticky table was full, "
-        "no_server as no backend had any weight",
-        labels=(*_VIP, "kind"),
-    )
-    # No creation time: the FIB's entry can outlive the VIP, whose life is all we know of.
-    route_packets = CounterMetricFamily(
-        "maglev_vpp_vip_route_packets", "Packets routed to the VIP's prefix, shared by all its ports", labels=_VIP
-    )
-    route_bytes = CounterMetricFamily(
-        "maglev_vpp_vip_route_bytes", "Bytes routed to the VIP's prefix, shared by all its ports", labels=_VIP
-    )
+def _of_sample(sample: Sample | None, health: HealthStatus) -> Sequence[Family]:
     vips = {} if sample is None else sample.vips
-    for key in sorted(vips, key=lambda key: key.order):
-        vip, labels = vips[key], (str(key.prefix), key.protocol_name, str(key.port))
-        kinds = (("next", vip.next), ("first", vip.first), ("untracked", vip.untracked), ("no_server", vip.no_server))
-        for kind, value in kinds:
-            packets.add_metric((*labels, kind), value, created=_created(vip.since_ns))
-        if vip.route is not None:
-            route_packets.add_metric(labels, vip.route.packets)
-            route_bytes.add_metric(labels, vip.route.bytes)
-    yield from (packets, route_packets, route_bytes)
-
-
-def _backend_counters(sample: Sample | None, health: HealthStatus) -> Iterator[Metric]:
-    note = "or direct by plain routing; repeated for each backend of the address"
-    packets = CounterMetricFamily(
-        "maglev_vpp_backend_packets", f"Packets forwarded by the load balancer {note}", labels=_BACKEND
-    )
-    volume = CounterMetricFamily(
-        "maglev_vpp_backend_bytes", f"Bytes forwarded by the load balancer, with tunnel header, {note}", labels=_BACKEND
-    )
-    names: defaultdict[IPAddress, list[str]] = defaultdict(list)
-    for status in health.backends.values():
-        names[status.backend.address].append(status.backend.name)
     counters = {} if sample is None else sample.backends
-    for address in sorted(counters, key=address_order):
-        counted = counters[address]
-        kinds: tuple[tuple[str, Volume], ...] = (("forwarded", counted.forwarded), ("direct", counted.direct))
-        # An address that no configured backend has still carries traffic: it is told without a name.
-        for name in names.get(address, [""]):
-            for kind, value in kinds:
-                labels = (name, str(address), kind)
-                packets.add_metric(labels, value.packets, created=_created(counted.since_ns))
-                volume.add_metric(labels, value.bytes, created=_created(counted.since_ns))
-    yield from (packets, volume)
+
+    def packets() -> Iterator[Row]:
+        for key, vip in vips.items():
+            labels = _labels(key)
+            yield *labels, "next", vip.next
+            yield *labels, "first", vip.first
+            yield *labels, "untracked", vip.untracked
+            yield *labels, "no_server", vip.no_server
+
+    def volumes() -> Iterator[tuple[str, str, str, int, int]]:
+        names = names_by_address(health.backends.values())
+        for address, counted in counters.items():
+            text = str(address)
+            # An address that no configured backend has still carries traffic: it is told without a name.
+            for name in map(escaped, names.get(address, [""])):
+                yield name, text, "forwarded", counted.forwarded.packets, counted.forwarded.bytes
+                yield name, text, "direct", counted.direct.packets, counted.direct.bytes
+
+    note = "or direct by plain routing; repeated for each backend of the address"
+    return (
+        _counter(
+            "maglev_vpp_vip_packets",
+            "Packets to the VIP: next of known flows, first of new ones, untracked as the sticky table was full, "
+            "no_server as no backend had any weight",
+            (*_VIP, "kind"),
+            packets,
+        ),
+        _counter(
+            "maglev_vpp_vip_route_packets",
+            "Packets routed to the VIP's prefix, shared by all its ports",
+            _VIP,
+            lambda: ((*_labels(key), vip.route.packets) for key, vip in vips.items() if vip.route is not None),
+        ),
+        _counter(
+            "maglev_vpp_vip_route_bytes",
+            "Bytes routed to the VIP's prefix, shared by all its ports",
+            _VIP,
+            lambda: ((*_labels(key), vip.route.bytes) for key, vip in vips.items() if vip.route is not None),
+        ),
+        _counter(
+            "maglev_vpp_backend_packets",
+            f"Packets forwarded by the load balancer {note}",
+            _BACKEND,
+            lambda: ((*labels, packets) for *labels, packets, _ in volumes()),
+        ),
+        _counter(
+            "maglev_vpp_backend_bytes",
+            f"Bytes forwarded by the load balancer, with tunnel header, {note}",
+            _BACKEND,
+            lambda: ((*labels, size) for *labels, _, size in volumes()),
+        ),
+        _single(
+            "maglev_vpp_sample_timestamp_seconds",
+            "When VPP's counters were read, unix time",
+            None if sample is None else sample.taken_at_ns / _SECOND_NS,
+        ),
+    )
 
 
-def _created(since_ns: int) -> float | None:
-    return since_ns / _SECOND_NS if since_ns else None
+def _labels(key: VipKey) -> tuple[str, str, int]:
+    return str(key.prefix), key.protocol_name, key.port
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], rows: Callable[[], Iterable[Row]]) -> Family:
+    line = template(name, *labels)
+    return Family(name, text, "gauge", Kept(lambda: (line % row for row in rows())))
+
+
+def _counter(name: str, text: str, labels: Sequence[str], rows: Callable[[], Iterable[Row]]) -> Family:
+    line = template(f"{name}_total", *labels)
+    return Family(name, text, "counter", Kept(lambda: (line % row for row in rows())))
+
+
+def _single(name: str, text: str, value: float | None) -> Family:
+    return Family(name, text, "gauge", () if value is None else (template(name) % value,))
+
+
+def _info(name: str, text: str, values: dict[str, str]) -> Family:
+    line = template(f"{name}_info", *values) % (*map(escaped, values.values()), 1)
+    return Family(name, text, "info", (line,) if values else ())

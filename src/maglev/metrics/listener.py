@@ -5,25 +5,27 @@ no idle timer. Each connection has a deadline to send its request and one to tak
 """
 
 import asyncio
-import gzip
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import h11
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from maglev import listen
 from maglev.errors import ConfigError
+from maglev.metrics.exposition import Page
+from maglev.metrics.rendering import Form, Rendering
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 4096
 _TEXT = "text/plain; charset=utf-8"
+_ESCAPING = re.compile("escaping=(dots|values)")
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
 
 
@@ -38,10 +40,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, complete; to a HEAD the body is only measured."""
+    """A response, complete, its body in pieces; to a HEAD the body is only measured."""
 
     code: int
-    body: bytes
+    body: Sequence[bytes]
     content_type: str = _TEXT
     headers: tuple[tuple[str, str], ...] = ()
     is_head: bool = False
@@ -50,9 +52,9 @@ class Answer:
 class Listener:
     """A listening /metrics; made by `start`."""
 
-    def __init__(self, registry: CollectorRegistry, limits: Limits) -> None:
+    def __init__(self, page: Page, limits: Limits) -> None:
         self.port = 0
-        self._registry = registry
+        self._rendering = Rendering(page)
         self._limits = limits
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,6 +74,7 @@ class Listener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._rendering.stop()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._tasks) >= self._limits.connections:
@@ -88,8 +91,9 @@ class Listener:
             answer = await self._answer(protocol, reader)
             if answer is not None:
                 async with asyncio.timeout(self._limits.deadline_s):
-                    writer.write(_encoded(protocol, answer))
-                    await writer.drain()
+                    for part in _encoded(protocol, answer):
+                        writer.write(part)
+                        await writer.drain()  # all scrapers share one page: none has a copy of its own waiting
                     await _linger(reader, writer)
         except (TimeoutError, OSError) as error:
             log.debug("metrics connection lost: %r", error)
@@ -107,23 +111,23 @@ class Listener:
             return _refusal(error.error_status_hint, str(error))
         if request is None:
             return None
-        return replace(answer(request, self._registry), is_head=request.method == b"HEAD")
+        return replace(await answer(request, self._rendering), is_head=request.method == b"HEAD")
 
 
-async def start(address: str, registry: CollectorRegistry, limits: Limits | None = None) -> Listener:
-    """Serve `registry` at `address`: `host:port`, `:port` or `[::1]:port`.
+async def start(address: str, page: Page, limits: Limits | None = None) -> Listener:
+    """Serve `page` at `address`: `host:port`, `:port` or `[::1]:port`.
 
     Raises ConfigError when that is no address, is in use, or cannot be listened on.
     """
     where = listen.parse(address)
     if isinstance(where, listen.UnixAddress):
         raise ConfigError(f"cannot serve metrics on {where}", hint=f"Prometheus scrapes TCP only: {listen.FORMS}")
-    listener = Listener(registry, limits or Limits())
+    listener = Listener(page, limits or Limits())
     await listener.listen(where)
     return listener
 
 
-def answer(request: h11.Request, registry: CollectorRegistry) -> Answer:
+async def answer(request: h11.Request, rendering: Rendering) -> Answer:
     """What a request gets."""
     if not request.http_version.startswith(b"1."):
         return _refusal(505, "HTTP/1.1 only")
@@ -137,29 +141,31 @@ def answer(request: h11.Request, registry: CollectorRegistry) -> Answer:
     if request.method not in (b"GET", b"HEAD"):
         return _refusal(405, "GET and HEAD only", (("Allow", "GET, HEAD"),))
     try:
-        return page(request, registry)
+        return await page(request, rendering)
     except Exception:
         log.exception("metrics could not be rendered")
         return _refusal(500, "metrics could not be rendered; maglevd's log says why")
 
 
-def _metrics(request: h11.Request, registry: CollectorRegistry) -> Answer:
+async def _metrics(request: h11.Request, rendering: Rendering) -> Answer:
     try:
-        encode, content_type = choose_encoder(_header(request, b"accept"))
+        _, content_type = choose_encoder(_header(request, b"accept"))
     except (TypeError, ValueError):  # prometheus_client compares the version asked for as if it were always numbers
-        encode, content_type = choose_encoder("")
-    body, headers = encode(registry), [("Vary", "Accept, Accept-Encoding")]
-    if gzip_accepted(_header(request, b"accept-encoding")):
-        body = gzip.compress(body, compresslevel=1, mtime=0)
+        _, content_type = choose_encoder("")
+    form = Form("openmetrics" in content_type, gzip_accepted(_header(request, b"accept-encoding")))
+    headers = [("Vary", "Accept, Accept-Encoding")]
+    if form.is_gzip:
         headers.append(("Content-Encoding", "gzip"))
-    return Answer(200, body, content_type, tuple(headers))
+    # Whichever scheme was asked for, this is the one that our names are written in.
+    content_type = _ESCAPING.sub("escaping=underscores", content_type)
+    return Answer(200, await rendering.body(form), content_type, tuple(headers))
 
 
-def _pointer(_: h11.Request, __: CollectorRegistry) -> Answer:
-    return Answer(200, b"maglevd: metrics are at /metrics\n")
+async def _pointer(_: h11.Request, __: Rendering) -> Answer:
+    return Answer(200, (b"maglevd: metrics are at /metrics\n",))
 
 
-_PAGES: dict[str, Callable[[h11.Request, CollectorRegistry], Answer]] = {"/": _pointer, "/metrics": _metrics}
+_PAGES: dict[str, Callable[[h11.Request, Rendering], Awaitable[Answer]]] = {"/": _pointer, "/metrics": _metrics}
 
 
 def _header(request: h11.Request, name: bytes) -> str:
@@ -167,7 +173,7 @@ def _header(request: h11.Request, name: bytes) -> str:
 
 
 def _refusal(code: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    return Answer(code, f"{sentence}\n".encode(), headers=headers)
+    return Answer(code, (f"{sentence}\n".encode(),), headers=headers)
 
 
 async def _request(protocol: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
@@ -181,23 +187,20 @@ async def _request(protocol: h11.Connection, reader: asyncio.StreamReader) -> h1
         protocol.receive_data(await reader.read(_CHUNK))
 
 
-def _encoded(protocol: h11.Connection, answer: Answer) -> bytes:
+def _encoded(protocol: h11.Connection, answer: Answer) -> Iterator[bytes]:
     headers = [
         ("Date", formatdate(usegmt=True)),
         ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(answer.body))),
+        ("Content-Length", str(sum(map(len, answer.body)))),
         ("Connection", "close"),
         *answer.headers,
     ]
-    parts = [
-        protocol.send(
-            h11.Response(status_code=answer.code, headers=headers, reason=HTTPStatus(answer.code).phrase.encode())
-        )
-    ]
+    reason = HTTPStatus(answer.code).phrase.encode()
+    yield protocol.send(h11.Response(status_code=answer.code, headers=headers, reason=reason)) or b""
     if not answer.is_head:
-        parts.append(protocol.send(h11.Data(data=answer.body)))
-    parts.append(protocol.send(h11.EndOfMessage()))
-    return b"".join(part for part in parts if part)
+        for piece in answer.body:
+            yield protocol.send(h11.Data(data=piece)) or b""
+    yield protocol.send(h11.EndOfMessage()) or b""
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,13 +1,12 @@
 """Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.health import State, Transition, ceiling
 from maglev.core.model import IPAddress, LbConf, VipKey, VppInfo, address_order
 from maglev.core.plan import ObservedBackend, ObservedVip
-from maglev.core.status import BackendStatus, FrontendStatus, LbStatus
+from maglev.core.status import BackendStatus, FrontendStatus, LbStatus, names_by_address
 from maglev.rpc._pb import maglev_pb2 as pb
 
 
@@ -124,7 +123,7 @@ def _server(address: IPAddress, backend: ObservedBackend) -> pb.VPPLBAS:
 
 def lb_counters(sample: Sample, backends: Mapping[str, BackendStatus]) -> pb.VPPLBCounters:
     """One sample, in numeric order; an address that no configured backend has comes without a name."""
-    names = _names_by_address(backends.values())
+    names = names_by_address(backends.values())
     return pb.VPPLBCounters(
         taken_at_ns=sample.taken_at_ns,
         vips=[_vip_counters(key, sample.vips[key]) for key in sorted(sample.vips, key=lambda key: key.order)],
@@ -133,14 +132,6 @@ def lb_counters(sample: Sample, backends: Mapping[str, BackendStatus]) -> pb.VPP
             for address in sorted(sample.backends, key=address_order)
         ],
     )
-
-
-def _names_by_address(backends: Iterable[BackendStatus]) -> Mapping[IPAddress, list[str]]:
-    """Which backends share an address, in the order of the config."""
-    names: defaultdict[IPAddress, list[str]] = defaultdict(list)
-    for status in backends:
-        names[status.backend.address].append(status.backend.name)
-    return names
 
 
 def _vip_counters(key: VipKey, vip: VipCounters) -> pb.VPPLBVIPCounters:

@@ -16,7 +16,6 @@ from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, 
 from maglev.errors import ProtocolError, Unavailable
 
 BOOTTIME = "/sys/boottime"
-HEARTBEAT = "/sys/heartbeat"
 LB_COUNTERS = (
     "packet from existing sessions",
     "first session packet",
@@ -32,7 +31,7 @@ _MAX_FDS = 4
 
 
 class Stats:
-    """One mapped segment. It outlives the VPP that wrote it: a frozen `heartbeat` is the only sign of that here.
+    """One mapped segment. It stays readable when the VPP that wrote it is gone, which only the session can tell.
 
     All calls raise Unavailable when the segment cannot be read now, ProtocolError when it makes no sense.
     """
@@ -44,12 +43,8 @@ class Stats:
     @property
     def boottime_ns(self) -> int:
         """When this VPP started, in unix nanoseconds (VPP keeps whole seconds); 0 for its first moments."""
-        return int(self._scalar(BOOTTIME)) * 1_000_000_000
-
-    @property
-    def heartbeat(self) -> float:
-        """Grows by one on each of VPP's update intervals, which are 10 s unless configured otherwise."""
-        return self._scalar(HEARTBEAT)
+        with _named_errors():
+            return int(self._segment.scalar(BOOTTIME)) * 1_000_000_000
 
     def sample(self, indexes: Indexes, now_ns: int) -> Sample:
         """Read all counters at `indexes` under one epoch; a counter that is not there yet is zero."""
@@ -62,10 +57,6 @@ class Stats:
     def close(self) -> None:
         """Unmap; closing twice is fine."""
         self._segment.close()
-
-    def _scalar(self, name: str) -> float:
-        with _named_errors():
-            return self._segment.scalar(name)
 
 
 class _Buffers:
