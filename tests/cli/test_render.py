@@ -74,3 +74,11 @@ def test_only_states_are_coloured_and_columns_still_align() -> None:
     assert "\x1b[32mup      \x1b[0m" in coloured[1]
     stripped = [line.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") for line in coloured]
     assert stripped == render.backends(infos, 1)
+
+
+def test_global_parameters_that_vpp_refused_are_told_in_one_line() -> None:
+    fine = render.lb_state(pb.VPPLBState(), 0)
+    refused = render.lb_state(pb.VPPLBState(conf_refused="VPP says no"), 0)
+
+    assert [line.split() for line in refused if line not in fine][-1] == ["parameters-refused:", "VPP", "says", "no"]
+    assert not any("refused" in line for line in fine)

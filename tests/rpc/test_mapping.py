@@ -109,6 +109,11 @@ def test_global_parameters_encap_and_refusals_are_told() -> None:
     assert not state.vips[1].HasField("refused")
 
 
+def test_refused_global_parameters_are_told() -> None:
+    assert not mapping.lb_state(statuses.LB).HasField("conf_refused")
+    assert mapping.lb_state(replace(statuses.LB, conf_refused="no")).conf_refused == "no"
+
+
 def test_a_vip_that_vpp_refused_to_make_is_listed_too() -> None:
     missing = VipKey(ip_network("192.0.2.200/32"), TCP, 80)
     state = mapping.lb_state(replace(statuses.LB, refused={missing: "no"}))

@@ -205,6 +205,8 @@ def lb_state(state: pb.VPPLBState, now_ns: int) -> list[str]:
         for each in state.vips
         for server in each.application_servers
     ]
+    if state.HasField("conf_refused"):
+        head.append(("parameters-refused", state.conf_refused))
     refused = [(vip(each.prefix), _service(each), each.refused) for each in state.vips if each.HasField("refused")]
     lines = [
         *fields(head),

@@ -87,6 +87,7 @@ def lb_state(lb: LbStatus) -> pb.VPPLBState:
             for key in sorted(vips.keys() | lb.refused.keys(), key=lambda key: key.order)
         ],
         audited_at_ns=lb.audited_at_ns,
+        conf_refused=lb.conf_refused or None,
     )
 
 

@@ -142,14 +142,16 @@ class GetVPPLBStateRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VPPLBState(_message.Message):
-    __slots__ = ("conf", "vips", "audited_at_ns")
+    __slots__ = ("conf", "vips", "audited_at_ns", "conf_refused")
     CONF_FIELD_NUMBER: _ClassVar[int]
     VIPS_FIELD_NUMBER: _ClassVar[int]
     AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    CONF_REFUSED_FIELD_NUMBER: _ClassVar[int]
     conf: VPPLBConf
     vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIP]
     audited_at_ns: int
-    def __init__(self, conf: _Optional[_Union[VPPLBConf, _Mapping]] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIP, _Mapping]]] = ..., audited_at_ns: _Optional[int] = ...) -> None: ...
+    conf_refused: str
+    def __init__(self, conf: _Optional[_Union[VPPLBConf, _Mapping]] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIP, _Mapping]]] = ..., audited_at_ns: _Optional[int] = ..., conf_refused: _Optional[str] = ...) -> None: ...
 
 class VPPLBConf(_message.Message):
     __slots__ = ("ipv4_src_address", "ipv6_src_address", "sticky_buckets_per_core", "flow_timeout_s")
