@@ -1,4 +1,4 @@
-"""/metrics of a large installation by our writer and by prometheus_client's own, the answers compared."""
+"""/metrics of a large installation by our counters and writer and by prometheus_client's own, the answers compared."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
@@ -9,6 +9,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from maglev.core import events
 from maglev.core.counters import BackendCounters, Sample, VipCounters, Volume
 from maglev.core.desired import resolve
 from maglev.core.health import Health, State
@@ -21,13 +22,16 @@ from maglev.core.model import (
     IPAddress,
     Policy,
     Pool,
+    ProbeResult,
     TcpSpec,
     Timing,
     VipKey,
 )
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus, Status
 from maglev.metrics.collector import StatusFamilies
+from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Page
+from tests.metrics.peer import PrometheusCounters
 from tests.metrics.reading import parse_text, text_of, write_text
 
 VIPS, EACH = 5_000, 4  # and so 20,000 backends
@@ -95,3 +99,64 @@ def test_a_new_status_by_prometheus_client(benchmark: BenchmarkFixture, registry
     text = benchmark(lambda: write_text(registry))
 
     assert list(parse_text(text.decode())) == list(registry.collect())
+
+
+def probed() -> list[events.ProbeDone]:
+    return [
+        events.ProbeDone(name, "tcp", ProbeResult(number % 50 > 0, "L4OK", "", 0.0001 * (number % 1000)))
+        for number, name in enumerate(STATUS.health.backends)
+    ]
+
+
+PROBED = probed()
+
+
+def counted_by(counters: EventCounters | PrometheusCounters) -> None:
+    for event in PROBED:
+        counters.observe(event)
+
+
+@pytest.fixture(scope="module")
+def counters() -> EventCounters:
+    counters = EventCounters()
+    counted_by(counters)
+    return counters
+
+
+@pytest.fixture(scope="module")
+def peer() -> PrometheusCounters:
+    peer = PrometheusCounters()
+    counted_by(peer)
+    return peer
+
+
+def uncreated(text: str) -> list[Metric]:
+    return [family for family in parse_text(text) if not family.name.endswith("_created")]
+
+
+def test_a_page_of_events(benchmark: BenchmarkFixture, counters: EventCounters, peer: PrometheusCounters) -> None:
+    text = benchmark(lambda: text_of(Page((counters.families,)), is_openmetrics=False))
+
+    assert list(parse_text(text)) == uncreated(write_text(peer.registry).decode())
+
+
+def test_a_page_of_events_by_prometheus_client(
+    benchmark: BenchmarkFixture, counters: EventCounters, peer: PrometheusCounters
+) -> None:
+    text = benchmark(lambda: write_text(peer.registry).decode())
+
+    assert uncreated(text) == list(parse_text(text_of(Page((counters.families,)), is_openmetrics=False)))
+
+
+def test_a_probe_of_each_backend(benchmark: BenchmarkFixture) -> None:
+    counters = EventCounters()
+    benchmark(lambda: counted_by(counters))
+
+    assert text_of(Page((counters.families,)), is_openmetrics=False).count("maglev_probe_total{") == len(PROBED)
+
+
+def test_a_probe_of_each_backend_by_prometheus_client(benchmark: BenchmarkFixture) -> None:
+    peer = PrometheusCounters()
+    benchmark(lambda: counted_by(peer))
+
+    assert write_text(peer.registry).decode().count("maglev_probe_total{") == len(PROBED)

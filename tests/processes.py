@@ -1,7 +1,9 @@
 """Real processes for tests: output in a file, always ended, awaited by what they say or do, never by a guessed time."""
 
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,10 @@ from typing import TypeVar
 DEADLINE_S = 30.0
 PAUSE_S = 0.02  # between two looks at another process; nothing depends on its length
 
+# The kernel ends a test's process when the tests are killed. Done by a program, as Python code between fork and exec
+# (preexec_fn) is not safe in tests that have threads.
+TIED = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+
 T = TypeVar("T")
 
 
@@ -24,7 +30,10 @@ class Process:
         self.log = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [*TIED, sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
 
     @property
@@ -36,6 +45,14 @@ class Process:
 
     def wait(self) -> int:
         return self.popen.wait(DEADLINE_S)
+
+    def signal_until_it_ends(self, number: int) -> int:
+        """Signals it without a pause: at each moment of its stop, of its last lines and of the end of Python."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self.popen.poll() is None and time.monotonic() < deadline:
+            self.popen.send_signal(number)
+            os.sched_yield()
+        return self.wait()
 
     def until_says(self, text: str) -> None:
         until(lambda: text in self.output, lambda: f"{text!r} in:\n{self.output}", self)
@@ -68,6 +85,23 @@ def until(is_so: Callable[[], T], what: Callable[[], str], process: Process | No
             raise AssertionError(f"waited {DEADLINE_S:g} s for {what()}")
         select.select([], [], [], PAUSE_S)
     return answer
+
+
+def until_it_takes_its_signals(process: Process) -> None:
+    """Wait for the first line of its program: Python catches SIGINT from early on, our programs first give it back."""
+    until(lambda: _leaves_sigint_to_the_kernel(process.popen.pid), lambda: "its first line to run", process)
+
+
+def resident_mb(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) // 256
+
+
+def _leaves_sigint_to_the_kernel(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
+    ignored = int(re.findall(r"SigIgn:\s+(\w+)", status)[0], 16)
+    is_python_up = bool(ignored & 1 << (signal.SIGPIPE - 1)) and resident_mb(pid) > 8
+    return is_python_up and not caught & 1 << (signal.SIGINT - 1)
 
 
 def mentioned_by(text: str) -> list[int]:

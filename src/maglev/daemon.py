@@ -1,19 +1,22 @@
 """maglevd: builds the adapters, ties them to the loops, and owns signals and the order of shutdown; decides nothing.
 
-Shutdown: RPC and metrics first, then probes, then VPP's sockets. VPP's table stays as it is.
+Shutdown: RPC and metrics first, then probes, then, once the batch of writes under way is answered, VPP's sockets. VPP's
+table stays as it is.
 """
 
+import gc
 import logging
 import random
+import resource
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import trio
 
-from maglev import __version__, logs, probes
+from maglev import __version__, logs, probes, signals
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.control.checker import Checker
@@ -24,7 +27,7 @@ from maglev.core.events import Event, VppConnected
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
 from maglev.core.warmup import Warmup
-from maglev.errors import ConfigError, MaglevError
+from maglev.errors import ConfigError, MaglevError, leaves
 from maglev.metrics import listener
 from maglev.metrics.collector import registry_for
 from maglev.metrics.counting import EventCounters
@@ -32,6 +35,8 @@ from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Opt
 from maglev.rpc import server
 from maglev.serving import Serving, Start
 from maglev.vpp.session import Session, keep_connected
+
+STOP_GRACE_S = 5.0  # for VPP to answer what was written to it when we were asked to stop
 
 
 class Daemon:
@@ -42,6 +47,7 @@ class Daemon:
         self._clock = Clock(time.time_ns, random.random)
         self._counters = EventCounters()
         self._vpp: VppInfo | None = None
+        self._stop_asked = trio.Event()
         self._checker = Checker(
             config.backends, config.frontends, config.transition_history, probes.probe, self._emit, self._clock
         )
@@ -58,7 +64,10 @@ class Daemon:
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        with (
+            signals.stopped_by(self._stop_asked.set, signal.SIGTERM, signal.SIGINT),
+            signals.heard_by(_refuse_reload, signal.SIGHUP),
+        ):
             async with trio.open_nursery() as vpp_nursery:
                 async with trio.open_nursery() as probe_nursery:
                     async with trio.open_nursery() as serving_nursery:
@@ -67,11 +76,19 @@ class Daemon:
                         if self._options.vpp_api_addr:
                             vpp_nursery.start_soon(self._keep_vpp, name="vpp")
                         self._announce()
-                        await _stop_asked(signals)
+                        await self._stop_asked.wait()
                         serving_nursery.cancel_scope.cancel()
                     probe_nursery.cancel_scope.cancel()
+                await self._finish_writing()
                 vpp_nursery.cancel_scope.cancel()
         logs.note(logging.INFO, "stopped", table="left in VPP as it is")
+
+    async def _finish_writing(self) -> None:
+        with trio.move_on_after(STOP_GRACE_S) as scope:
+            await self._reconciler.finish()
+        if scope.cancelled_caught:
+            unsure = "VPP did not answer the last writes: the next start finds out what became of them"
+            logs.note(logging.WARNING, "stop", unsure=unsure)
 
     def _announce(self) -> None:
         health = self._checker.health.value
@@ -132,13 +149,6 @@ class Daemon:
             self._vpp = None
 
 
-async def _stop_asked(signals: AsyncIterator[int]) -> None:
-    async for number in signals:
-        if number != signal.SIGHUP:
-            return
-        logs.note(logging.WARNING, "reload", refused="this version reads its configuration at start only: restart it")
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run maglevd; exits with one of the codes of maglev.options."""
     sys.exit(_main(argv))
@@ -146,22 +156,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = read_options(argv)
+    gc.disable()  # nothing of a config is garbage, and looking for it takes a quarter of the time of a large one
     try:
         config = load(options.config, vpp_in_use=bool(options.vpp_api_addr))
     except ConfigFaults as faults:
         _say(f"{options.config} is not usable:\n{faults}")
         return EXIT_SYNTAX if faults.is_syntax else EXIT_SEMANTIC
+    finally:
+        gc.freeze()
+        gc.enable()
     if options.check:
         sys.stdout.write(
             f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
         )
         return EXIT_OK
     logs.set_up(options.log_level)
+    _allow_many_descriptors()
     failures: list[MaglevError] = []
     try:
         trio.run(_run, config, options)
     except* MaglevError as group:
-        failures = list(_leaves(group))
+        failures = list(leaves(group))
     for error in failures:
         _say(str(error))
     return EXIT_FAILED if failures else EXIT_OK
@@ -177,12 +192,14 @@ async def _run(config: Config, options: Options) -> None:
     await Daemon(config, options).run()
 
 
-def _leaves(group: BaseExceptionGroup[MaglevError]) -> Iterator[MaglevError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _refuse_reload() -> None:
+    logs.note(logging.WARNING, "reload", refused="this version reads its configuration at start only: restart it")
+
+
+def _allow_many_descriptors() -> None:
+    """As many as the machine's owner lets us have: hundreds of probes may be under way beside the connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _say(text: str) -> None:

@@ -1,7 +1,12 @@
-"""The four families of errors; every module may import this one and it imports none of them.
+"""The four families of errors, and what is in a group of them; every module may import this one, it imports none.
 
 Each error says what failed, carries the facts as fields, and ends with what to do about it. Chain with `from`.
 """
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 class MaglevError(Exception):
@@ -36,3 +41,12 @@ class Unavailable(MaglevError):
 
 class Refused(MaglevError):
     """We asked properly and the answer was no; `fields` carry the retval."""
+
+
+def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
+    """The errors themselves, out of groups within groups: every nursery on their way adds one."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error

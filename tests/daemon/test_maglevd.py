@@ -4,121 +4,27 @@ import re
 import signal
 import socket
 import threading
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from maglev.cli.client import Client
-from maglev.errors import MaglevError
-from tests.processes import Process, running, until
-
-T = TypeVar("T")
-
-CONFIG = """
-maglev:
-  vpp:
-    lb: {{ipv4-src-address: 192.0.2.254, ipv6-src-address: "2001:db8::fe", startup-min-delay: 0s,
-         startup-max-delay: 30s, stats-interval: 100ms}}
-  healthchecks:
-    web: {{type: http, port: {port}, interval: 100ms, timeout: 1s, params: {{path: /}}}}
-  backends:
-    a: {{address: 127.0.0.1, healthcheck: web}}
-  frontends:
-    www: {{address: 192.0.2.1, protocol: tcp, port: 80, pools: [{{name: main, backends: {{a: {{weight: 42}}}}}}]}}
-"""
-
-
-class _Ok(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def backend() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Ok) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
-class Site:
-    """A directory with a config and the sockets of a VPP that may or may not be there."""
-
-    def __init__(self, directory: Path, backend_port: int) -> None:
-        self.directory = directory
-        self.config = directory / "maglev.yaml"
-        self.config.write_text(CONFIG.format(port=backend_port))
-        self.api, self.stats = directory / "api.sock", directory / "stats.sock"
-        self.log = directory / "maglevd.log"
-        self.grpc = f"unix:{directory}/grpc.sock"
-        self.metrics_port = free_port()
-
-    @property
-    def arguments(self) -> list[str]:
-        return [
-            *("--config", str(self.config), "--grpc-addr", self.grpc),
-            *("--metrics-addr", f"127.0.0.1:{self.metrics_port}"),
-            *("--vpp-api-addr", str(self.api), "--vpp-stats-addr", str(self.stats)),
-        ]
-
-    @property
-    def vpp_arguments(self) -> list[str]:
-        return ["--api-socket", str(self.api), "--stats-socket", str(self.stats), "--workers", "1"]
-
-    def weight(self) -> int | None:
-        """The weight that VPP's table has for the backend, by maglevd's account."""
-        state = self.ask(lambda client: client.lb_state())
-        return next((b.weight for vip in state.vips for b in vip.application_servers), None) if state else None
-
-    def state(self) -> str:
-        backend = self.ask(lambda client: client.backend("a"))
-        return backend.state if backend else ""
-
-    def ask(self, call: Callable[[Client], T]) -> T | None:
-        with Client(self.grpc, 5) as client:
-            try:
-                return call(client)
-            except MaglevError:
-                return None
-
-    def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
-            return str(answer.read(), "utf-8")
-
-
-@pytest.fixture
-def site(tmp_path: Path, backend: int) -> Site:
-    return Site(tmp_path, backend)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+from tests.daemon.site import Site
+from tests.processes import Process, resident_mb, running, until, until_it_takes_its_signals
 
 
 def test_without_a_vpp_it_probes_serves_and_says_so_once(site: Site) -> None:
     with running("maglev.entry", site.arguments, site.log) as maglevd:
         until(lambda: site.state() == "up", lambda: "the backend to be up", maglevd)
-        assert "maglev_vpp_connected 0.0" in site.metrics()
+        assert site.metric("maglev_vpp_connected") == 0
         assert site.ask(lambda client: client.vpp_info()) is None
         maglevd.until_says("vpp-unavailable")
         # The retry comes 5 s after the first try: wait until it was made, seen in the count of nothing but patience.
         with running("maglev.emulator", site.vpp_arguments, site.directory / "vpp.log"):
             until(lambda: site.weight() == 42, lambda: f"the table in VPP; log:\n{maglevd.output}", maglevd)
             assert maglevd.output.count("vpp-unavailable") == 1
-            assert "maglev_vpp_connected 1.0" in site.metrics()
+            assert site.metric("maglev_vpp_connected") == 1
 
 
 def test_a_vpp_that_comes_back_empty_gets_its_table_again(site: Site) -> None:
@@ -149,6 +55,28 @@ def test_sigterm_stops_it_and_leaves_the_table(site: Site) -> None:
             assert "vpp-programmed" not in second.output  # all of it was still there
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_more_signals_do_not_cut_its_stop_short(site: Site, number: signal.Signals) -> None:
+    with running("maglev.entry", site.arguments, site.log) as maglevd:
+        maglevd.until_says(" started ")
+        assert maglevd.signal_until_it_ends(number) == 0
+
+    assert " stopped " in maglevd.output
+
+
+def test_a_vpp_that_is_gone_is_told_as_gone(site: Site) -> None:
+    with running("maglev.emulator", site.vpp_arguments, site.directory / "vpp.log") as vpp:
+        vpp.until_says(str(site.api))
+        with running("maglev.entry", site.arguments, site.log) as maglevd:
+            maglevd.until_says(" vpp-connect ")
+            assert site.metric("maglev_vpp_connected") == 1
+            assert site.ask(lambda client: client.vpp_info()) is not None
+            assert vpp.stop() == 0
+            maglevd.until_says("vpp-disconnect")
+            assert site.metric("maglev_vpp_connected") == 0
+            assert site.ask(lambda client: client.vpp_info()) is None
+
+
 def test_sighup_is_answered_and_does_not_kill_it(site: Site) -> None:
     with running("maglev.entry", [*site.arguments, "--vpp-api-addr", ""], site.log) as maglevd:
         maglevd.until_says(" started ")
@@ -161,10 +89,10 @@ def test_sighup_is_answered_and_does_not_kill_it(site: Site) -> None:
 def test_an_interrupt_while_it_starts_is_no_traceback(site: Site, megabytes: int) -> None:
     """SIGINT at nine points of the start, told apart by how much was imported; before them Python itself starts."""
     with running("maglev.entry", site.arguments, site.log) as maglevd:
-        until(lambda: _leaves_sigint_to_the_kernel(maglevd.popen.pid), lambda: "our first line to run", maglevd)
-        begun = _resident_mb(maglevd.popen.pid)
+        until_it_takes_its_signals(maglevd)
+        begun = resident_mb(maglevd.popen.pid)
         until(
-            lambda: _resident_mb(maglevd.popen.pid) >= begun + megabytes or " started " in maglevd.output,
+            lambda: resident_mb(maglevd.popen.pid) >= begun + megabytes or " started " in maglevd.output,
             lambda: "it to grow",
             maglevd,
         )
@@ -172,19 +100,6 @@ def test_an_interrupt_while_it_starts_is_no_traceback(site: Site, megabytes: int
         assert maglevd.wait() in (0, -signal.SIGINT), maglevd.output
 
     assert "Traceback" not in maglevd.output
-
-
-def _resident_mb(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) // 256
-
-
-def _leaves_sigint_to_the_kernel(pid: int) -> bool:
-    """Whether Python is up (it catches SIGINT from early on) and our entry has given SIGINT back."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    caught = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
-    ignored = int(re.findall(r"SigIgn:\s+(\w+)", status)[0], 16)
-    is_up = bool(ignored & 1 << (signal.SIGPIPE - 1))
-    return is_up and not caught & 1 << (signal.SIGINT - 1) and _resident_mb(pid) > 8
 
 
 def test_a_port_in_use_is_one_line_and_status_3(site: Site) -> None:

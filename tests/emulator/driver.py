@@ -1,4 +1,4 @@
-"""Run by the tests: the embedded VPP on a clock that can be moved, with packets and time passed in on stdin as JSON."""
+"""Run by the tests: the embedded VPP on a clock that only they move; packets and time come in on stdin as JSON."""
 
 import ipaddress
 import json
@@ -8,8 +8,8 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from maglev.emulator import Emulator, EmulatorConfig, serve
 from maglev.emulator.flowhash import Packet
+from maglev.emulator.service import Emulator, EmulatorConfig, serve
 
 WORKER = 1
 
@@ -39,5 +39,5 @@ async def main(api: str, stats: str, clock: MockClock) -> None:
 
 
 if __name__ == "__main__":
-    moving = MockClock(rate=1.0)
+    moving = MockClock()
     trio.run(main, sys.argv[1], sys.argv[2], moving, clock=moving)

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from vpp_papi import VPPApiClient
 from vpp_papi.vpp_stats import VPPStats
+
+from tests.processes import TIED
 
 VPP_VARIABLES = ("MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS")
 REAL_VPP = [os.environ[name] for name in VPP_VARIABLES if os.environ.get(name)]
@@ -26,8 +30,10 @@ LB_COUNTERS = ("packet from existing sessions", "first session packet", "untrack
 _DRIVER = Path(__file__).with_name("driver.py")
 _PG = "pg88"
 _DEADLINE_S = 20.0
-# VPP lists deleted VIPs for minutes: no run must use the prefixes of the one before.
-_numbers = itertools.count(int(time.time() * 10) % (1 << 21))
+_OTHER_BUCKETS, _BUCKETS = 512, 1024
+_SCRATCH = "10.202.0.2/32"
+_numbers = itertools.count(1)
+_listed: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,17 @@ class Burst:
 
 
 def new_prefix(version: int = 4) -> str:
-    """A host prefix that no other test uses."""
-    number = next(_numbers)
+    """A host prefix that no other test uses: the same one in each run, unless a real VPP still lists it."""
     net = ipaddress.IPv4Address("10.128.0.0") if version == 4 else ipaddress.IPv6Address("2001:db8:77::")
-    return f"{net + number}/{net.max_prefixlen}"
+    address = next(address for number in _numbers if str(address := net + number) not in _listed)
+    return f"{address}/{net.max_prefixlen}"
 
 
 def host(prefix: str) -> str:
     return prefix.partition("/")[0]
 
 
-class Target:
+class Client:
     """vpp_papi's own client and stats reader, with its own transport, and shorthands for what the tests ask."""
 
     def __init__(self, api_path: str, stats_path: str) -> None:
@@ -71,12 +77,6 @@ class Target:
     def close(self) -> None:
         self.stats.disconnect()
         self.papi.disconnect()
-
-    def send(self, burst: Burst) -> None:
-        raise NotImplementedError
-
-    def pass_time(self, seconds: float) -> None:
-        raise NotImplementedError
 
     def add_vip(self, prefix: str, protocol: int = UDP, port: int = 80, *, encap: int = 0, **more: Any) -> int:
         fields = {"new_flows_table_length": 1024} | more
@@ -149,16 +149,18 @@ class Target:
         """Next, first, untracked, no server."""
         return [sum(thread[index] for thread in self.stats[name]) for name in LB_COUNTERS]
 
-    def set_sticky_buckets(self, buckets: int) -> None:
-        """Another number than before drops every flow, as each worker sees its next packet."""
+    def configure(self, ip4_source: str, ip6_source: str, buckets: int, flow_timeout_s: int) -> int:
         reply = self.api.lb_conf(
-            ip4_src_address="10.0.0.1", ip6_src_address="fd00::1", sticky_buckets_per_core=buckets, flow_timeout=40
+            ip4_src_address=ip4_source,
+            ip6_src_address=ip6_source,
+            sticky_buckets_per_core=buckets,
+            flow_timeout=flow_timeout_s,
         )
-        assert reply.retval == 0, reply
+        return int(reply.retval)
 
-    def forget_flows(self) -> None:
-        """Make sure that no flow of an earlier test is in the way."""
-        self.set_sticky_buckets(1024 if self.api.lb_conf_get().sticky_buckets_per_core != 1024 else 512)
+    def set_sticky_buckets(self, buckets: int) -> None:
+        """A worker that finds another number than at its packet before drops every flow; only that one notices."""
+        assert self.configure("10.0.0.1", "fd00::1", buckets, 40) == 0
 
     def clean_up(self) -> None:
         """Leave no VIP behind, and no AS that a sticky slot still holds."""
@@ -168,6 +170,29 @@ class Target:
                 assert self.del_as(str(d.vip.pfx), str(d.app_srv), flush=True, **key) == 0
         for d in self.api.lb_vip_dump():
             assert self.del_vip(str(d.vip.pfx), int(d.vip.protocol), d.vip.port) == 0
+
+
+class Target(Client, ABC):
+    """A VPP that packets can be sent through."""
+
+    @abstractmethod
+    def send(self, burst: Burst) -> None:
+        """Let these packets arrive on the first worker; they are counted when it returns."""
+
+    @abstractmethod
+    def pass_time(self, seconds: float) -> None:
+        """Let VPP's clock go on."""
+
+    def forget_flows(self) -> None:
+        """Make sure that no flow of an earlier test is in the way.
+
+        Two changes without a packet between them may be none to the worker: so one has to come, and find a VIP.
+        """
+        assert self.add_vip(_SCRATCH) == 0
+        self.set_sticky_buckets(_OTHER_BUCKETS)
+        self.send(Burst("10.201.0.5", host(_SCRATCH), 1, 80))
+        self.set_sticky_buckets(_BUCKETS)
+        assert self.del_vip(_SCRATCH) == 0
 
 
 class EmbeddedTarget(Target):
@@ -224,6 +249,8 @@ class RealTarget(Target):
     def _set_up_generator(self) -> None:
         if self.has_generator:
             return
+        if "emulator" in str(self.api.show_version().version):
+            pytest.skip("the running VPP is an embedded one, which sends nothing: that has a driver of its own")
         self.has_generator = True
         for command in (
             f"create packet-generator interface {_PG}",
@@ -238,7 +265,7 @@ class RealTarget(Target):
 def embedded(directory: Path) -> Iterator[Target]:
     """The embedded VPP, with one worker, in a process whose clock we can move."""
     api, stats = str(directory / "api.sock"), str(directory / "stats.sock")
-    command = [sys.executable, str(_DRIVER), api, stats]
+    command = [*TIED, sys.executable, str(_DRIVER), api, stats]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
         try:
             assert driver.stdout is not None
@@ -257,6 +284,10 @@ def real() -> Iterator[Target]:
     target = RealTarget(*REAL_VPP)
     try:
         assert target.api.lb_vip_dump() == [], "this VPP has VIPs: use one that nobody needs"
+        # Deleted VIPs and ASes stay for minutes: none of them may be met again.
+        _listed.update(word.partition("/")[0] for word in target.cli("show lb vips verbose").split())
+        conf = target.api.lb_conf_get()
         yield target
+        target.configure(conf.ip4_src_address, conf.ip6_src_address, conf.sticky_buckets_per_core, conf.flow_timeout)
     finally:
         target.close()

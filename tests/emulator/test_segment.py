@@ -3,10 +3,8 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from maglev.emulator.segment import SegmentWriter, _Heap
+from maglev.emulator.segment import SegmentWriter
 from maglev.errors import Refused
 from tests.papi import papi, papi_sums
 
@@ -214,24 +212,3 @@ def test_readers_keep_their_map_after_close() -> None:
         assert kept[:8] == (2).to_bytes(8, "little")
     with pytest.raises(ValueError):
         writer.set_scalar("/sys/boottime", 6)
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 99)), max_size=60))
-def test_the_heap_hands_out_disjoint_blocks_and_takes_all_back(steps: list[tuple[bool, int, int]]) -> None:
-    heap = _Heap(0, 2048)
-    taken: list[tuple[int, int]] = []
-    for frees, lines, which in steps:
-        if frees and taken:
-            heap.give(*taken.pop(which % len(taken)))
-            continue
-        try:
-            taken.append((heap.take(lines * 64), lines * 64))
-        except Refused:
-            assert all(end - start < lines * 64 for start, end in heap._holes)
-    used = sorted([(start, start + size) for start, size in taken] + heap._holes)
-    assert [start for start, _ in used] == [0, *(end for _, end in used[:-1])]
-    assert used[-1][1] == 2048
-
-    for block in taken:
-        heap.give(*block)
-    assert heap._holes == [(0, 2048)]

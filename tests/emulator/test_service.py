@@ -8,11 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from maglev.emulator import Emulator, EmulatorConfig, connection, serve
+from maglev.emulator import connection
 from maglev.emulator.api_server import CONNECTIONS_MAX
 from maglev.emulator.lb import Died
+from maglev.emulator.service import Emulator, EmulatorConfig, serve
 from maglev.errors import Unavailable
 from tests.emulator.engine import vip
+from tests.processes import DEADLINE_S
 
 Sockets = tuple[str, str]
 FRAME = struct.Struct(">QII")
@@ -201,7 +203,7 @@ async def test_a_client_that_reads_nothing_stalls_nobody_and_fills_only_its_queu
         def longest_queue() -> int:
             return max(len(c._queue) for c in emulator.api_server._connections.values())
 
-        with trio.fail_after(30):
+        with trio.fail_after(DEADLINE_S):
             async with trio.open_nursery() as sending:
                 sending.start_soon(send_without_reading)
                 while longest_queue() <= 50_000:  # from half of the limit on, only reading makes it shorter
@@ -286,7 +288,7 @@ async def test_answers_for_a_client_that_ends_are_not_waited_for(
         await victim.stream.aclose()
 
         meddler.handle = own
-        with trio.fail_after(10):
+        with trio.fail_after(DEADLINE_S):
             assert await meddler.ping(7) == 7
         await meddler.stream.aclose()
         nursery.cancel_scope.cancel()

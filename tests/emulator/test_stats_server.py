@@ -10,6 +10,7 @@ from vpp_papi.vpp_stats import VPPStats
 from maglev.emulator.segment import SegmentWriter
 from maglev.emulator.stats_server import serve
 from maglev.errors import Unavailable
+from tests.processes import DEADLINE_S
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ async def test_clients_that_say_and_read_nothing_hold_up_nobody(
     for client in silent:
         client.connect(path)
 
-    with trio.fail_after(5):
+    with trio.fail_after(DEADLINE_S):
         assert await trio.to_thread.run_sync(read_boottime, path) == 1_700_000_000
     for client in silent:
         client.close()

@@ -12,9 +12,13 @@ CLIENT, CLIENT6 = "10.201.0.5", "2001:db8:78::5"
 VIP = "10.202.0.1/32"  # fixed, as it is part of the hash
 
 
+@pytest.fixture(autouse=True)
+def no_flows(target: Target) -> None:
+    target.forget_flows()
+
+
 @pytest.fixture
 def three(target: Target) -> list[str]:
-    target.forget_flows()
     target.add_vip(VIP)
     backends = [f"10.1.1.{n}" for n in (1, 2, 3)]
     for address, weight in zip(backends, (100, 100, 50), strict=True):
@@ -79,7 +83,6 @@ def test_packets_past_the_vip_count_as_direct(target: Target, three: list[str]) 
 
 def test_a_port_without_vip_falls_to_index_0_which_has_no_server(target: Target) -> None:
     prefix = new_prefix()
-    target.forget_flows()
     target.add_vip(prefix)
     target.add_as(prefix, "10.1.1.1")
     before = target.lb_counters(0)

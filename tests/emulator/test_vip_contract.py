@@ -269,15 +269,11 @@ def test_route_lookup_exact_longest_and_absent(target: Target) -> None:
 
 
 def test_global_parameters_are_kept_or_changed(target: Target) -> None:
-    def conf(buckets: int, timeout: int) -> int:
-        reply = target.api.lb_conf(
-            ip4_src_address="10.0.0.9", ip6_src_address="fd00::9", sticky_buckets_per_core=buckets, flow_timeout=timeout
-        )
-        return int(reply.retval)
+    sources = "10.0.0.9", "fd00::9"
 
-    assert conf(1024, 40) == OK
-    assert conf(1000, 30) == BAD_LENGTH
-    assert conf(0xFFFFFFFF, 0xFFFFFFFF) == OK
+    assert target.configure(*sources, 1024, 40) == OK
+    assert target.configure(*sources, 1000, 30) == BAD_LENGTH
+    assert target.configure(*sources, 0xFFFFFFFF, 0xFFFFFFFF) == OK
     now = target.api.lb_conf_get()
     assert (str(now.ip4_src_address), str(now.ip6_src_address)) == ("10.0.0.9", "fd00::9")
     assert (now.sticky_buckets_per_core, now.flow_timeout) == (1024, 40)

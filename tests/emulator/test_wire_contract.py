@@ -10,6 +10,7 @@ import pytest
 
 from maglev.emulator.definitions import MEMCLNT, messages, served_json
 from tests.emulator.target import Target, new_prefix
+from tests.processes import DEADLINE_S
 
 FRAME = struct.Struct(">QII")
 PING, PING_REPLY = "control_ping_51077d14", "control_ping_reply_f6b0b8ca"
@@ -20,7 +21,7 @@ class Raw:
 
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(DEADLINE_S)
         self.socket.connect(path)
         self.send(struct.pack(">HI64s", 15, 77, b"raw"))
         reply = self.receive()

@@ -1,7 +1,10 @@
+import time
 from ipaddress import ip_address
 
 import pytest
-from prometheus_client import generate_latest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.core import Metric
 
 from maglev.core import events
 from maglev.core.desired import FrontendState
@@ -9,8 +12,12 @@ from maglev.core.health import State
 from maglev.core.model import Encap, ProbeResult
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from maglev.metrics.counting import EventCounters
+from maglev.metrics.exposition import Page
+from tests.metrics.peer import PrometheusCounters
+from tests.metrics.reading import parse_openmetrics, parse_text, text_of, write_openmetrics, write_text
 from tests.rpc import statuses
 
+NOW_S = 1_790_000_000.25
 ADDRESS = ip_address("10.1.0.1")
 SET_CONF = SetConf(statuses.OBSERVED.conf) if statuses.OBSERVED.conf else None
 
@@ -19,8 +26,24 @@ def probe(backend: str, passed: bool | None, code: str, duration_s: float = 0.02
     return events.ProbeDone(backend, "http", ProbeResult(passed, code, "a sentence of the server's choice", duration_s))
 
 
+def text(counters: EventCounters, *, is_openmetrics: bool = True) -> str:
+    return text_of(Page((counters.families,)), is_openmetrics=is_openmetrics)
+
+
+def read_openmetrics(text: str) -> list[Metric]:
+    return list(parse_openmetrics(text))
+
+
+def read_plain(text: str) -> list[Metric]:
+    return list(parse_text(text))
+
+
 def value(counters: EventCounters, name: str, **labels: str) -> float | None:
-    return counters.registry.get_sample_value(name, labels)
+    for family in read_openmetrics(text(counters)):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return None
 
 
 def test_probes_are_counted_by_result_and_code_and_timed() -> None:
@@ -43,7 +66,7 @@ def test_probes_that_we_could_not_make_are_neither_success_nor_failure_nor_timed
         counters.observe(probe("a", None, "SOCKERR", 0.0))
 
     assert value(counters, "maglev_probe_inconclusive_total", backend="a", type="http") == 2
-    assert "maglev_probe_total{" not in generate_latest(counters.registry).decode()
+    assert "maglev_probe_total{" not in text(counters)
     assert value(counters, "maglev_probe_duration_seconds_count", backend="a", type="http") is None
 
 
@@ -51,7 +74,7 @@ def test_no_text_of_an_error_becomes_a_label() -> None:
     counters = EventCounters()
     counters.observe(probe("a", False, "L7RSP"))
 
-    assert b"sentence" not in generate_latest(counters.registry)
+    assert "sentence" not in text(counters)
 
 
 def test_transitions_are_counted_by_from_and_to() -> None:
@@ -108,20 +131,113 @@ def test_each_write_counts_as_its_kind_and_no_other(op: Op, kind: str | None) ->
 )
 def test_other_events_change_nothing(event: events.Event) -> None:
     counters = EventCounters()
-    before = generate_latest(counters.registry)
+    before = text(counters)
     counters.observe(event)
 
-    assert generate_latest(counters.registry) == before
+    assert text(counters) == before
 
 
-def test_backends_that_are_gone_leave_no_series() -> None:
+BACKENDS = st.sampled_from(["web1", "50%s", "a@b", 'a "b" c:\\new\nd \u00e9'])
+EDGES_S = st.sampled_from([0.0, 0.001, 0.0025, 0.1, 1.0, 10.0, 10.1, 1e300])
+PROBES = st.builds(
+    probe, BACKENDS, st.none() | st.booleans(), st.sampled_from(["L4OK", "L4TOUT"]), EDGES_S | st.floats(0, 20)
+)
+TRANSITIONS = st.builds(
+    events.BackendTransition,
+    backend=BACKENDS,
+    address=st.just(ADDRESS),
+    before=st.sampled_from(State),
+    after=st.sampled_from(State),
+    code=st.just(""),
+    detail=st.just(""),
+    at_ns=st.just(1),
+)
+MESSAGES = st.builds(events.VppMessage, st.sampled_from(["lb_vip_dump", "show_version"]), st.just("send"), BACKENDS)
+
+
+@given(st.lists(PROBES | TRANSITIONS | MESSAGES, max_size=20))
+def test_what_is_counted_reads_as_if_prometheus_client_had_counted_it(
+    happened: list[events.ProbeDone | events.BackendTransition | events.VppMessage],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW_S)
+        peer = PrometheusCounters()
+        counters = EventCounters(lambda: NOW_S)
+        for event in happened:
+            peer.observe(event)
+            counters.observe(event)
+
+        written = write_openmetrics(peer.registry).decode()
+        assert read_openmetrics(text(counters)) == read_openmetrics(written)
+        plain = read_plain(write_text(peer.registry).decode())
+        assert read_plain(text(counters, is_openmetrics=False)) == [
+            family for family in plain if not family.name.endswith("_created")
+        ]
+
+
+def test_a_series_says_when_it_was_made_in_openmetrics_only() -> None:
+    now_s = [NOW_S]
+    counters = EventCounters(lambda: now_s[0])
+    for _ in range(2):
+        counters.observe(probe("a", True, "L7OK"))
+        now_s[0] += 60
+
+    labels = {"backend": "a", "type": "http"}
+    assert value(counters, "maglev_probe_duration_seconds_created", **labels) == NOW_S
+    assert value(counters, "maglev_probe_created", **labels, result="success", code="L7OK") == NOW_S
+    assert "_created" not in text(counters, is_openmetrics=False)
+
+
+def test_what_is_new_while_a_page_is_read_does_not_stop_it() -> None:
     counters = EventCounters()
-    for name in ("gone", "stays"):
-        counters.observe(probe(name, True, "L7OK"))
-        counters.observe(probe(name, None, "SOCKERR"))
-        counters.observe(events.BackendTransition(name, ADDRESS, State.UP, State.REMOVED, "", "", 1))
-    counters.forget(["gone", "never-was"])
+    for number in range(3):
+        counters.observe(probe(f"old-{number}", True, "L7OK"))
+    lines = []
+    for family in counters.families():
+        for number, line in enumerate(family.lines):
+            lines.append(line)
+            if number < 100:
+                counters.observe(probe(f"new-{family.name}-{number}", True, "L7OK"))
 
-    text = generate_latest(counters.registry).decode()
-    assert '"gone"' not in text
-    assert text.count('backend="stays"') > 3
+    assert sum("old-" in line for line in lines) == 6
+    assert {f"old-{number}" in "".join(lines) for number in range(3)} == {True}
+
+
+def test_lines_are_made_one_series_at_a_time_as_they_are_read() -> None:
+    counters = EventCounters()
+    for backend in "ab":
+        counters.observe(probe(backend, True, "L7OK"))
+    lines = {family.name: iter(family.lines) for family in counters.families()}["maglev_probe"]
+
+    first = next(lines)
+    for backend in "ab":
+        counters.observe(probe(backend, True, "L7OK"))
+    assert first.endswith(" 1\n")
+    assert next(lines).endswith(" 2\n")
+
+
+def test_a_page_shows_the_whole_of_a_probe_or_nothing_of_it() -> None:
+    counters = EventCounters()
+    seen = set()
+
+    def look() -> None:
+        labels = {"backend": "a", "type": "http"}
+        name = "maglev_probe_duration_seconds"
+        seen.add((value(counters, f"{name}_count", **labels), value(counters, f"{name}_sum", **labels)))
+
+    class Watched(float):
+        """A duration that looks at the page while it is sorted into a bucket and while it is added."""
+
+        def __gt__(self, other: float) -> bool:
+            look()
+            return float(self) > other
+
+        def __radd__(self, other: float) -> float:
+            look()
+            return other + float(self)
+
+    for _ in range(2):
+        counters.observe(probe("a", True, "L7OK", Watched(0.5)))
+    look()
+
+    assert seen == {(0, 0), (1, 0.5), (2, 1)}

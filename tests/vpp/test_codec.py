@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vpp_papi.vpp_serializer import VPPEnumType, VPPMessage, VPPType, VPPTypeAlias, VPPUnionType
+from vpp_papi.vpp_papi import VPPApiJSONFiles
 
+from maglev.emulator.definitions import served_json
 from maglev.errors import ProtocolError
-from maglev.vpp.codec import REQUEST_HEADER, decoder, encoder, text
+from maglev.vpp.codec import REQUEST_HEADER, Encoder, decoder, encoder, text
 from maglev.vpp.definitions import Shape, bootstrap_definitions, read_definitions
 from tests.vpp.samples import DEFINITIONS, message, module
 
@@ -127,20 +128,14 @@ def test_any_bytes_are_a_reply_or_a_protocol_error(name: str, frame: bytes) -> N
 
 
 @functools.cache
-def papi_message(name: str) -> Any:
-    """The same message as vpp_papi's own serializer has it. Its registry is global: fill it once, for this module."""
-    (only,) = DEFINITIONS
-    for enum, *rest in (*only["enums"], *only["enumflags"]):
-        VPPEnumType(f"vl_api_{enum}_t", [*rest[:-1], rest[-1] or {"enumtype": "u32"}])
-    for alias, target in only["aliases"].items():
-        if alias != "address_with_prefix":
-            VPPTypeAlias(f"vl_api_{alias}_t", target)
-    for union, *fields in only["unions"]:
-        VPPUnionType(f"vl_api_{union}_t", fields)
-    for kind in ("address", "prefix"):
-        VPPType(f"vl_api_{kind}_t", next(fields[:-1] for word, *fields in only["types"] if word == kind))
-    VPPTypeAlias("vl_api_address_with_prefix_t", only["aliases"]["address_with_prefix"])
-    return VPPMessage(name, next(fields[:-1] for word, *fields in only["messages"] if word == name))
+def both() -> tuple[Any, Encoder]:
+    """One request as vpp_papi's own serializer has it and as ours does, out of the same definitions.
+
+    They must be VPP's: vpp_papi keeps types in one registry per process, where the first definition of a name wins.
+    """
+    definitions = served_json()
+    theirs, _ = VPPApiJSONFiles.process_json_array_str(definitions)
+    return theirs["lb_as_set_weight"], encoder(read_definitions(definitions)["lb_as_set_weight"], *WEIGHT)
 
 
 @given(
@@ -151,7 +146,8 @@ def test_our_bytes_are_those_of_vpp_papi(
     vip: int, length: int, protocol: int, port: int, weight: int, is_flush: bool
 ) -> None:
     vip_bytes, backend = vip.to_bytes(4, "big"), bytes(range(16))
-    theirs = papi_message("lb_as_set_weight").pack(
+    papi_message, encode = both()
+    theirs = papi_message.pack(
         {
             "_vl_msg_id": 7,
             "client_index": 8,
@@ -165,8 +161,6 @@ def test_our_bytes_are_those_of_vpp_papi(
         }
     )
 
-    ours = encoder(SHAPES["lb_as_set_weight"], *WEIGHT)(
-        0, vip_bytes, length, protocol, port, 1, backend, weight, is_flush
-    )
+    ours = encode(0, vip_bytes, length, protocol, port, 1, backend, weight, is_flush)
 
     assert struct.pack(">HII", 7, 8, 9) + ours == bytes(theirs)

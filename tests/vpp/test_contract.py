@@ -1,8 +1,6 @@
 """What we take VPP for, said once and asked of both: the embedded VPP, and a real one where its sockets are named."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -36,8 +34,10 @@ from maglev.core.plan import (
 from maglev.errors import Refused
 from maglev.vpp.dataplane import LISTING
 from maglev.vpp.session import Session, connect
+from tests.processes import running
 
 API, STATS = "MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS"
+DEADLINE_S = 60
 WEB = VipKey(ip_network("192.0.2.1/32"), 6, 80)
 TLS = replace(WEB, port=443)
 DNS = VipKey(ip_network("2001:db8::53/128"), 17, 53)
@@ -56,16 +56,11 @@ class Sockets:
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sockets]:
     folder = tmp_path_factory.mktemp("vpp")
     sockets = Sockets(str(folder / "api.sock"), str(folder / "stats.sock"))
-    command = [sys.executable, "-m", "maglev.emulator", "--api-socket", sockets.api, "--stats-socket", sockets.stats]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            assert sockets.api in said, f"the emulator did not start: {said!r}"
-            yield sockets
-        finally:
-            process.terminate()
-            process.wait(10)
+    with running(
+        "maglev.emulator", ["--api-socket", sockets.api, "--stats-socket", sockets.stats], folder / "log"
+    ) as process:
+        process.until_says(sockets.api)
+        yield sockets
 
 
 @pytest.fixture(params=["emulator", pytest.param("vpp", marks=pytest.mark.vpp)])
@@ -86,13 +81,28 @@ def events() -> list[Event]:
 
 @asynccontextmanager
 async def fresh(sockets: Sockets, events: list[Event]) -> AsyncIterator[Session]:
-    """A session with an empty table, though dead entries of the test before may linger: that is VPP's way."""
+    """A session with an empty table, though dead entries of the test before may linger: that is VPP's way.
+
+    Whatever the test adds is removed again, so that somebody's VPP is left as it was found.
+    """
     async with connect(sockets.api, sockets.stats, events.append, clock_ns=time.time_ns) as one:
-        with trio.fail_after(60):
-            before = (await one.audit()).observed
-            assert not any(await one.execute(plan(Desired(CONF, {}), before)))
+        with trio.fail_after(DEADLINE_S):
+            found = (await one.audit()).observed
+            assert not found.vips, "this VPP has VIPs: use one that nobody needs"
+            await done(one, SetConf(CONF))
             events.clear()
-            yield one
+            try:
+                yield one
+            finally:
+                await empty(sockets, found.conf)
+
+
+async def empty(sockets: Sockets, conf: LbConf | None) -> None:
+    """Over a session of its own, as the test may have broken or left its one."""
+    with trio.fail_after(DEADLINE_S, shield=True):
+        async with connect(sockets.api, sockets.stats, lambda _: None, clock_ns=time.time_ns) as one:
+            left = (await one.audit()).observed
+            assert not any(await one.execute(plan(Desired(conf, {}), left)))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import trio
 from maglev.errors import ProtocolError, Unavailable
 from maglev.vpp.handshake import Greeting, greet
 from maglev.vpp.wire import Bootstrap
+from tests.processes import DEADLINE_S
 from tests.vpp.peer import CLIENT_INDEX, TABLE, Client, Script, frame, listen
 
 BOOTSTRAP = Bootstrap()
@@ -15,7 +16,7 @@ BOOTSTRAP = Bootstrap()
 async def greeting_from(nursery: trio.Nursery, path: Path, script: Script) -> Greeting:
     where = await listen(nursery, path / "api.sock", script)
     async with await trio.open_unix_socket(where) as stream:
-        with trio.fail_after(5):
+        with trio.fail_after(DEADLINE_S):
             return await greet(stream, "vpp-maglev", BOOTSTRAP)
 
 

@@ -12,6 +12,7 @@ from maglev.errors import ProtocolError, Unavailable
 from maglev.vpp import transport as transport_module
 from maglev.vpp.framing import MAX_FRAME
 from maglev.vpp.transport import WINDOW, Ask, Call, Dump, Transport
+from tests.processes import DEADLINE_S
 from tests.vpp.peer import CLIENT_INDEX, NUMBERS, Asked, Client, Script, connected, detail, frame, reply
 
 PING = Call("control_ping", b"", "control_ping_reply")
@@ -36,7 +37,7 @@ async def ask(
     nursery: trio.Nursery, path: Path, script: Script, asks: Sequence[Ask], events: list[Event] | None = None
 ) -> list[list[bytes]]:
     async with connected(nursery, path, script, [] if events is None else events) as transport:
-        with trio.fail_after(5):
+        with trio.fail_after(DEADLINE_S):
             return await transport.exchange(asks)
 
 
@@ -206,7 +207,7 @@ async def test_all_who_wait_are_told_each_with_an_error_of_its_own(nursery: trio
             caught.append(error)
 
     async with connected(nursery, tmp_path, close, []) as transport:
-        with trio.fail_after(5):
+        with trio.fail_after(DEADLINE_S):
             async with trio.open_nursery() as askers:
                 for _ in range(3):
                     askers.start_soon(one, transport)
@@ -243,7 +244,7 @@ async def test_a_cancelled_request_leaves_the_stream_whole_and_gives_its_place_b
         await echo(client)
 
     async with connected(nursery, tmp_path, hold, []) as transport:
-        with trio.fail_after(5):
+        with trio.fail_after(DEADLINE_S):
             with trio.CancelScope() as scope:
                 async with trio.open_nursery() as askers:
                     askers.start_soon(transport.exchange, [weight(n) for n in range(5000)])
@@ -277,7 +278,7 @@ async def test_many_tasks_share_one_connection(nursery: trio.Nursery, tmp_path: 
         found[start] = retvals(await transport.exchange([weight(n) for n in range(start, start + 300)]))
 
     async with connected(nursery, tmp_path, echo, []) as transport:
-        with trio.fail_after(10):
+        with trio.fail_after(DEADLINE_S):
             async with trio.open_nursery() as askers:
                 for start in (0, 1000, 2000):
                     askers.start_soon(one, transport, start)
@@ -295,7 +296,7 @@ async def test_behind_the_block_nothing_can_be_asked(nursery: trio.Nursery, tmp_
     async with connected(nursery, tmp_path, echo, []) as transport:
         pass
 
-    with trio.fail_after(5), pytest.raises(Unavailable, match="was closed"):
+    with trio.fail_after(DEADLINE_S), pytest.raises(Unavailable, match="was closed"):
         await transport.call(WEIGHT)
 
 

@@ -38,7 +38,7 @@ class Child:
         return self._process.poll() is None
 
     async def ended(self) -> int:
-        """Wait for its end; returns the exit status."""
+        """Wait for its end; returns the exit status, which `end_of` puts into words."""
         pidfd = os.pidfd_open(self._process.pid)
         try:
             await trio.lowlevel.wait_readable(pidfd)
@@ -61,6 +61,17 @@ class Child:
             if self.is_running:
                 self._process.kill()
                 await self.ended()
+
+
+def end_of(status: int) -> str:
+    """How a process ended, by the status that subprocess gives: negative when a signal killed it."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:  # most real-time signals have no name
+        name = f"signal {-status}"
+    return f"was killed by {name}"
 
 
 def _die_with_parent() -> None:

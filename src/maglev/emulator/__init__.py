@@ -1,5 +1,4 @@
-"""The embedded VPP: the same sockets, wire format, lb semantics and stats segment as the real one."""
+"""The embedded VPP: the same sockets, wire format, lb semantics and stats segment as the real one.
 
-from maglev.emulator.service import Emulator, EmulatorConfig, serve
-
-__all__ = ["Emulator", "EmulatorConfig", "serve"]
+Nothing is imported here: `python -m maglev.emulator` has signals to set before the rest is.
+"""

@@ -1,71 +1,15 @@
-"""`python -m maglev.emulator`: the embedded VPP as a program of its own, for others to test against."""
+"""`python -m maglev.emulator`; keeps an interrupt during the imports from becoming a traceback."""
 
-import argparse
-import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
-
-import trio
-
-from maglev.emulator.fib import ROUTES_MAX
-from maglev.emulator.service import Emulator, EmulatorConfig, serve
-from maglev.emulator.traffic import RATE_MAX
-from maglev.emulator.vpp import VERSION, WORKERS_MAX
-from maglev.errors import MaglevError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 after SIGINT or SIGTERM, 1 without sockets or when VPP would have died, 2 for bad usage."""
-    config = _parse(arguments)
-    logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO)
-    status = 0
-    try:
-        trio.run(_run, config)
-    except* MaglevError as group:
-        for error in group.exceptions:
-            print(f"maglev.emulator: {error}", file=sys.stderr)
-        status = 1
-    return status
+def main() -> int:
+    """Run the embedded VPP: until it takes over its signals, Ctrl-C just ends the process."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from maglev.emulator import program  # imported late on purpose: it takes most of the start
 
-
-async def _run(config: EmulatorConfig) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-            emulator: Emulator = await nursery.start(serve, config, name="embedded VPP")
-            print(
-                f"embedded VPP {VERSION.version} pid {emulator.vpp.identity.pid}:"
-                f" API at {config.api_socket}, stats at {config.stats_socket}",
-                flush=True,
-            )
-            async for _ in signals:
-                nursery.cancel_scope.cancel()
-                break
-
-
-def _parse(arguments: Sequence[str] | None) -> EmulatorConfig:
-    parser = argparse.ArgumentParser(
-        prog="python -m maglev.emulator",
-        description="An embedded VPP: its API socket, its stats segment, its lb plugin, and flows if you like.",
-    )
-    parser.add_argument("--api-socket", required=True, metavar="PATH", help="where to serve the binary API")
-    parser.add_argument("--stats-socket", required=True, metavar="PATH", help="where to hand out the stats segment")
-    parser.add_argument("--workers", type=_up_to(WORKERS_MAX), default=1, metavar="N", help="worker threads (1)")
-    parser.add_argument("--routes", type=_up_to(ROUTES_MAX), default=0, metavar="N", help="other routes in the FIB (0)")
-    parser.add_argument("--traffic", type=_up_to(RATE_MAX), default=0, metavar="PPS", help="packets per second (0)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another traffic (1)")
-    given = parser.parse_args(arguments)
-    return EmulatorConfig(given.api_socket, given.stats_socket, given.workers, given.routes, given.traffic, given.seed)
-
-
-def _up_to(most: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if not 0 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not in 0..{most}")
-        return value
-
-    return number
+    return program.main()
 
 
 if __name__ == "__main__":

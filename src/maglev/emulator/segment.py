@@ -9,7 +9,6 @@ Whatever moves memory is done under the lock of the header: in_progress = 1, the
 Counting is not, and neither is lengthening a vector within the room it has. Readers have to cope, as with VPP.
 """
 
-import bisect
 import fcntl
 import mmap
 import os
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from maglev.emulator.heap import Heap
 from maglev.errors import Refused
 
 _VERSION = 2
@@ -44,34 +44,6 @@ class _Vector:
     width: int
 
 
-class _Heap:
-    """First fit, merging neighbours, so that what growth leaves behind is used again."""
-
-    def __init__(self, start: int, end: int) -> None:
-        self._size = end
-        self._holes = [(start, end)]  # sorted, never touching each other
-
-    def take(self, wanted: int) -> int:
-        for i, (start, end) in enumerate(self._holes):
-            if end - start < wanted:
-                continue
-            self._holes[i : i + 1] = [(start + wanted, end)] if end - start > wanted else []
-            return start
-        free = sum(end - start for start, end in self._holes)
-        hint = "give the emulator a larger one"
-        raise Refused("the stats segment is full", wanted=wanted, free=free, size=self._size, hint=hint)
-
-    def give(self, start: int, size: int) -> None:
-        end = start + size
-        i = bisect.bisect(self._holes, (start, end))
-        if i < len(self._holes) and self._holes[i][0] == end:
-            end = self._holes.pop(i)[1]
-        if i and self._holes[i - 1][1] == start:
-            i -= 1
-            start = self._holes.pop(i)[0]
-        self._holes.insert(i, (start, end))
-
-
 class SegmentWriter:
     """The segment and its memfd. Counters are made once and then driven through the handle returned.
 
@@ -92,7 +64,7 @@ class SegmentWriter:
         self._bytes = memoryview(self._map)
         self.words = self._bytes[: size & ~7].cast("Q")
         # VPP's own Python reader refuses a vector that ends with the segment, so the last line stays unused.
-        self._heap = _Heap(_HEAP_START, (size & -_LINE) - _LINE)
+        self._heap = Heap(_HEAP_START, (size & -_LINE) - _LINE)
         self._names: set[str] = set()
         self._scalars: dict[str, int] = {}
         self._counters: dict[str, _Counter] = {}

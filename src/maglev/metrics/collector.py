@@ -13,7 +13,7 @@ from maglev.core.health import State
 from maglev.core.model import VipKey, VppInfo
 from maglev.core.status import HealthStatus, Status, names_by_address
 from maglev.metrics.counting import EventCounters
-from maglev.metrics.exposition import Family, Kept, Page, escaped, from_metrics, template
+from maglev.metrics.exposition import Family, Kept, Page, escaped, template
 
 _SECOND_NS = 1_000_000_000
 _VIP = ("prefix", "protocol", "port")
@@ -26,7 +26,7 @@ Row = tuple[str | int | float, ...]
 
 def registry_for(status: Callable[[], Status], counters: EventCounters) -> Page:
     """All that /metrics shows: what is, from `status`, and what has happened, from `counters`."""
-    return Page((StatusFamilies(status).collect, lambda: from_metrics(counters.registry.collect())))
+    return Page((StatusFamilies(status).collect, counters.families))
 
 
 class StatusFamilies:

@@ -1,0 +1,65 @@
+"""The counters of maglev.metrics.counting as prometheus_client keeps them, to compare with."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from maglev.core import events
+
+
+class PrometheusCounters:
+    """Counts probes, transitions and messages in `registry`."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._probes = Counter(
+            "maglev_probe",
+            "Probes answered; result is success or failure, code is HAProxy's word for it",
+            ("backend", "type", "result", "code"),
+            registry=registry,
+        )
+        self._inconclusive = Counter(
+            "maglev_probe_inconclusive",
+            "Probes that this machine could not make, which say nothing about the backend; the log says why",
+            ("backend", "type"),
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "maglev_probe_duration_seconds",
+            "How long probes took, failed ones included, inconclusive ones not",
+            ("backend", "type"),
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        )
+        self._transitions = Counter(
+            "maglev_backend_transitions",
+            "Changes of a backend's state",
+            ("backend", "from", "to"),
+            registry=registry,
+        )
+        self._messages = Counter(
+            "maglev_vpp_api",
+            "Messages of VPP's binary API; result is ok or the retval",
+            ("msg", "direction", "result"),
+            registry=registry,
+        )
+        self._writes = Counter(
+            "maglev_vpp_lbsync",
+            "Changes to VPP's load-balancer table that VPP acknowledged",
+            ("scope", "kind"),
+            registry=registry,
+        )
+        for kind in ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"):
+            self._writes.labels("all", kind)
+
+    def observe(self, event: events.ProbeDone | events.BackendTransition | events.VppMessage) -> None:
+        """Count `event`."""
+        match event:
+            case events.ProbeDone(backend, kind, result) if result.passed is None:
+                self._inconclusive.labels(backend, kind).inc()
+            case events.ProbeDone(backend, kind, result):
+                verdict = "success" if result.passed else "failure"
+                self._probes.labels(backend, kind, verdict, result.code).inc()
+                self._durations.labels(backend, kind).observe(result.duration_s)
+            case events.BackendTransition(backend=backend, before=before, after=after):
+                self._transitions.labels(backend, before.word, after.word).inc()
+            case events.VppMessage(message, direction, result):
+                self._messages.labels(message, direction, result).inc()
