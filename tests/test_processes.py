@@ -16,8 +16,10 @@ PARENT = """
 import sys
 from pathlib import Path
 from tests.processes import Process
-one = Process("http.server", ["--bind", "127.0.0.1", "0"], Path(sys.argv[1]))
-one.until_says("Serving")
+directory = Path(sys.argv[1])
+sockets = ["--api-socket", str(directory / "api.sock"), "--stats-socket", str(directory / "stats.sock")]
+one = Process("maglev.emulator", sockets, directory / "log")
+one.until_says("embedded VPP")
 print(one.popen.pid, flush=True)
 sys.stdin.read()
 """
@@ -25,7 +27,7 @@ sys.stdin.read()
 
 @pytest.mark.skipif(not TIED, reason="there is no setpriv")
 def test_they_end_when_the_tests_are_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PARENT, str(tmp_path / "log")]
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
     root = Path(__file__).parent.parent
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None

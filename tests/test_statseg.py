@@ -557,7 +557,8 @@ def test_a_real_vpps_segment_reads_the_same_as_by_vpps_own_reader(frozen: int) -
     compared = dict.fromkeys((SCALAR, SIMPLE, COMBINED, GAUGE), 0)
     with papi(frozen) as reader, closing(Segment(frozen)) as segment:
         assert segment.epoch == reader.epoch
-        assert segment.names() == {name: entry.type for name, entry in reader}
+        # A VPP that has removed something has nameless entries of these types, to be used again.
+        assert segment.names() == {name: entry.type for name, entry in reader if entry.type not in (0, 5)}
         for name, entry in reader:
             if entry.type in (SCALAR, GAUGE):
                 assert segment.scalar(name) == reader[name], name
