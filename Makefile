@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check fmt bench proto lock annotate dist clean
+.PHONY: help dev demo test check fmt bench proto lock annotate sanitize dist clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -56,6 +56,13 @@ lock: $(STAMP)  ## write constraints.txt from what .venv holds
 
 annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg.html
 	$(BIN)/cython -3 --annotate src/maglev/_statseg.pyx
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
+sanitize: $(STAMP)  ## the reader's tests, many more mutants, under AddressSanitizer and UndefinedBehaviorSanitizer
+	CFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
+	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 MAGLEV_TEST_MUTANTS=20000 \
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	$(BIN)/python -m pytest -p no:cacheprovider tests/statseg $(PYTEST)
 
 dist: $(STAMP)  ## wheel and sdist in dist/
 	$(BIN)/python -m build

@@ -25,6 +25,18 @@ class Gone(SegmentError):
     """The segment was closed here, or its file was shrunk."""
 
 @final
+class Counter:
+    """A name to read by, good for any segment: a leading slash is optional, but the very spelling wins.
+
+    It remembers where it was found last, so that a name is looked for only when its entry has come, gone or moved.
+    """
+
+    def __new__(cls, name: str) -> Self: ...
+    @property
+    def name(self) -> str:
+        """As it was given."""
+
+@final
 class Segment:
     """One mapped stats segment. Takes over nothing: `fd` is duplicated and may be closed by the caller.
 
@@ -41,17 +53,20 @@ class Segment:
         """The present epoch: moves when memory does (new entries, growth), not when VPP counts."""
     def names(self) -> dict[str, int]:
         """Every entry of the directory with its type, those of types unknown here too."""
-    def scalar(self, name: str) -> float:
-        """The value of a scalar or gauge, which VPP keeps as a whole number. A leading slash is optional.
+    def scalar(self, counter: Counter) -> int:
+        """The value of a scalar or gauge, which VPP keeps as a whole number.
 
         Raises KeyError when there is none of that name, ValueError when it is of another type.
         """
-    def sum_at(self, requests: Sequence[tuple[str, _U64Buffer, _U64Buffer]]) -> int:
-        """Sum counters over all threads at given indexes, all requests under one epoch; returns that epoch.
+    def length(self, counter: Counter) -> int:
+        """How many elements a counter has in the thread that has most; 0 when it is not there. Errors as for `sum`."""
+    def sum(self, requests: Sequence[tuple[Counter, _U64Buffer | None, _U64Buffer]]) -> int:
+        """Sum counters over all threads, all requests under one epoch; returns that epoch.
 
-        Each request is (name, indexes, out). A simple counter writes len(indexes) sums to `out`; a combined one
-        writes packets and bytes alternating, 2 * len(indexes). An index beyond a thread's vector, a NULL vector and
-        a name that is not there count as zero. Sums wrap at 2**64. Names match with and without a leading slash; when
-        both are there, the very spelling wins. Raises ValueError for a buffer of the wrong type, length or access and
-        for an entry that is no counter, Raced, Corrupt or Gone as they say; then `out` holds nothing of worth.
+        Each request is (counter, indexes, out). A simple counter writes one number per index to `out`, a combined one
+        packets and bytes alternating; with None for the indexes, the elements from the first on, as many as `out` has
+        room for. A symlink to a column of a counter is a counter with one element. An index beyond a thread's vector,
+        a NULL vector and a name that is not there count as zero. Sums wrap at 2**64. Raises ValueError for a buffer of
+        the wrong type, length or access and for an entry that is no counter, Raced, Corrupt or Gone as they say; then
+        `out` holds nothing of worth.
         """

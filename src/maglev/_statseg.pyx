@@ -20,7 +20,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
-from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, mmap, munmap
+from posix.mman cimport MAP_FAILED, munmap
 from posix.stat cimport fstat, struct_stat
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, nanosleep, timespec
 from posix.unistd cimport close
@@ -40,11 +40,26 @@ cdef extern from *:
     static inline uint64_t load_u64(const void *p) { return LOAD(uint64_t, p, __ATOMIC_RELAXED); }
     static inline uint32_t load_u32(const void *p) { return LOAD(uint32_t, p, __ATOMIC_RELAXED); }
     static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+    static inline void prefetch(const void *p) { __builtin_prefetch(p); }
+
+    /* What `make sanitize` builds has a page behind the map that nobody may touch. */
+    #include <sys/mman.h>
+    static inline void *map_file(int fd, size_t size) {
+        void *at = NULL;
+        int flags = MAP_SHARED;
+    #ifdef __SANITIZE_ADDRESS__
+        at = mmap(NULL, (size + 8191) / 4096 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        flags |= MAP_FIXED;
+    #endif
+        return mmap(at, size, PROT_READ, flags, fd, 0);
+    }
     """
     uint64_t load_acquire(const void *) noexcept nogil
     uint64_t load_u64(const void *) noexcept nogil
     uint32_t load_u32(const void *) noexcept nogil
     void fence_acquire() noexcept nogil
+    void prefetch(const void *) noexcept nogil
+    void *map_file(int, size_t) noexcept nogil
     int fcntl(int, int, ...) noexcept nogil
     int F_DUPFD_CLOEXEC, F_GET_SEALS, F_SEAL_SHRINK
 
@@ -74,17 +89,18 @@ cdef enum:
     KIND_SIMPLE = 2
     KIND_COMBINED = 3
     KIND_EMPTY = 5
+    KIND_SYMLINK = 6
     KIND_GAUGE = 9
 
     MAX_THREADS = 4096      # VPP has a thread per CPU; a larger number would make one read take for ever
-    MAX_CACHED = 4096       # names of one epoch
     PAUSE_NS = 20_000
+    GROUP = 4               # threads summed at once: indexes and sums go through the registers once for all of them
+    AHEAD = 32              # scattered elements prefetched; docs/benchmarks.md says what both bring
 
-    UNKNOWN = -2            # Request.entry: to be looked up
     MISSING = -1
 
 cdef enum Code:
-    OK, RACED, GONE, NO_MEMORY, BAD_VERSION, BAD_ADDRESS, BAD_COUNT, WRONG_KIND, WRONG_ROOM
+    OK, RACED, GONE, NO_MEMORY, BAD_VERSION, BAD_ADDRESS, BAD_COUNT, BAD_LINK, WRONG_KIND, WRONG_ROOM
 
 
 class SegmentError(Exception):
@@ -111,7 +127,6 @@ cdef struct View:           # the map as seen by one try, and what was wrong wit
     double max_wait_s
     uint64_t base
     uint64_t epoch
-    uint64_t resolved_epoch # the one Request.entry is known from
     uint64_t directory      # as an address
     const uint8_t *entries
     uint64_t count
@@ -124,11 +139,17 @@ cdef struct Request:
     const char *name        # without its leading slash, and without any NUL
     size_t length
     bint slash
-    int64_t entry
-    uint32_t kind
-    uint64_t value          # of a scalar
+    int64_t entry           # where it was last found; looked up again unless it is still there in this spelling
+    uint64_t value          # of a scalar, or the length of the longest vector
+    bint whole              # no indexes: the elements from 0 on, as many as `out` has room for
     Py_buffer indexes
     Py_buffer out
+
+cdef struct Place:          # a counter's vectors
+    const uint64_t *threads
+    uint64_t thread_count
+    uint64_t words          # of one element
+    uint64_t column         # of a symlink, which is a vector of one element; else ALL
 
 cdef struct Batch:
     Request *requests
@@ -138,7 +159,12 @@ cdef struct Copy:
     uint8_t *entries
     uint64_t count
 
-cdef uint64_t NEVER = <uint64_t>-1
+cdef struct Group:          # vectors of a few threads, those missing of length 0
+    const uint64_t *sources[GROUP]
+    uint64_t lengths[GROUP]
+    uint64_t shortest
+
+cdef uint64_t ALL = <uint64_t>-1
 cdef size_t NONE = <size_t>-1
 
 ctypedef bint (*Work)(View *, void *) noexcept nogil
@@ -223,7 +249,6 @@ cdef void read(View *view, Work work, void *job) noexcept nogil:
             work(view, job)
         if stood_still(view):
             return
-        view.resolved_epoch = NEVER
         if now_s() >= deadline:
             break
     view.request = NONE
@@ -243,19 +268,19 @@ cdef bint matches(const uint8_t *entry, const Request *request, bint *same_spell
 
 
 cdef void resolve(View *view, Request *request) noexcept nogil:
-    """Find the entry of that name, preferring the very spelling; one known under this epoch only has to match still."""
+    """Find the entry of that name, preferring the very spelling.
+
+    One found before costs a look at its place. One that was not found is looked for each time, as VPP adds symlinks
+    without moving the epoch.
+    """
     cdef uint64_t i
     cdef bint same_spelling
-    if request.length == 0:
-        request.entry = MISSING
-    elif view.resolved_epoch != view.epoch:
-        request.entry = UNKNOWN
-    if request.entry == MISSING:
-        return
     if (request.entry >= 0 and <uint64_t>request.entry < view.count
-            and matches(view.entries + request.entry * ENTRY_SIZE, request, &same_spelling)):
+            and matches(view.entries + request.entry * ENTRY_SIZE, request, &same_spelling) and same_spelling):
         return
     request.entry = MISSING
+    if request.length == 0:
+        return
     for i in range(view.count):
         if not matches(view.entries + i * ENTRY_SIZE, request, &same_spelling):
             continue
@@ -265,69 +290,165 @@ cdef void resolve(View *view, Request *request) noexcept nogil:
             return
 
 
-cdef void add_simple(
-    const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count
-) noexcept nogil:
+cdef void add_simple(const Group *group, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
     cdef size_t i
-    cdef uint64_t at
+    cdef int k
+    cdef uint64_t at, total
     for i in range(count):
         at = load_u64(&indexes[i])      # once: the caller's buffer may change under us
-        if at < length:
-            out[i] += load_u64(&source[at])
+        if at < group.shortest:
+            out[i] += group.sources[0][at] + group.sources[1][at] + group.sources[2][at] + group.sources[3][at]
+            continue
+        for k in range(GROUP):
+            if at < group.lengths[k]:
+                out[i] += group.sources[k][at]
 
 
-cdef void add_combined(
-    const uint64_t *source, uint64_t length, const uint64_t *indexes, uint64_t *out, size_t count
-) noexcept nogil:
+cdef void add_combined(const Group *group, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
     cdef size_t i
+    cdef int k
     cdef uint64_t at
+    cdef const uint64_t *a = group.sources[0]
+    cdef const uint64_t *b = group.sources[1]
+    cdef const uint64_t *c = group.sources[2]
+    cdef const uint64_t *d = group.sources[3]
     for i in range(count):
+        if i + AHEAD < count:
+            at = 2 * load_u64(&indexes[i + AHEAD])
+            prefetch(&a[at])
+            prefetch(&b[at])
+            prefetch(&c[at])
+            prefetch(&d[at])
         at = load_u64(&indexes[i])
-        if at < length:
-            out[2 * i] += load_u64(&source[2 * at])
-            out[2 * i + 1] += load_u64(&source[2 * at + 1])
+        if at < group.shortest:
+            out[2 * i] += a[2 * at] + b[2 * at] + c[2 * at] + d[2 * at]
+            out[2 * i + 1] += a[2 * at + 1] + b[2 * at + 1] + c[2 * at + 1] + d[2 * at + 1]
+            continue
+        for k in range(GROUP):
+            if at < group.lengths[k]:
+                out[2 * i] += group.sources[k][2 * at]
+                out[2 * i + 1] += group.sources[k][2 * at + 1]
 
 
-cdef bint sum_one(View *view, Request *request) noexcept nogil:
+cdef void add_all(const uint64_t *source, uint64_t *out, size_t words) noexcept nogil:
+    cdef size_t i
+    for i in range(words):
+        out[i] += source[i]     # a plain load, so that the compiler may take several elements at once
+
+
+cdef bint locate(View *view, Request *request, Place *place) noexcept nogil:
+    """Follow the request's name to its vectors; no threads when there is no such name or it has no data yet."""
     cdef const uint8_t *entry
-    cdef const uint64_t *threads
-    cdef const uint64_t *source
-    cdef uint64_t address, thread, thread_count, length
-    cdef size_t count = request.indexes.len // 8
-    cdef size_t room = request.out.len // 8
-    cdef uint64_t words = 1
-    if room:
-        memset(request.out.buf, 0, room * 8)
+    cdef uint64_t address
+    cdef uint32_t kind, target
+    place.thread_count, place.words, place.column = 0, 1, ALL
     resolve(view, request)
     if request.entry == MISSING:
         return True
     entry = view.entries + request.entry * ENTRY_SIZE
-    request.kind = load_u32(entry)
-    if request.kind == KIND_COMBINED:
-        words = 2
-    elif request.kind != KIND_SIMPLE:
-        return fail(view, WRONG_KIND, b"counter", request.kind)
-    if room != count * words:
-        return fail(view, WRONG_ROOM, b"out", count * words)
+    kind = load_u32(entry)
+    if kind == KIND_SYMLINK:
+        target = load_u32(entry + AT_VALUE)
+        place.column = load_u32(entry + AT_VALUE + 4)
+        if target >= view.count:
+            return fail(view, BAD_LINK, b"symlink", target)
+        entry = view.entries + <uint64_t>target * ENTRY_SIZE
+        kind = load_u32(entry)
+        if kind == KIND_EMPTY:      # VPP removes counters, and forgets who points to them
+            return True
+    if kind == KIND_COMBINED:
+        place.words = 2
+    elif kind != KIND_SIMPLE:
+        return fail(view, WRONG_KIND, b"counter", kind)
     address = load_u64(entry + AT_VALUE)
     if address == 0:
         return True
-    threads = <const uint64_t *>vector(view, address, 8, b"vector of threads", &thread_count)
-    if threads == NULL:
+    place.threads = <const uint64_t *>vector(view, address, 8, b"vector of threads", &place.thread_count)
+    if place.threads == NULL:
         return False
-    if thread_count > MAX_THREADS:
-        return fail(view, BAD_COUNT, b"vector of threads", thread_count)
-    for thread in range(thread_count):
-        address = load_u64(&threads[thread])
-        if address == 0:
-            continue
-        source = <const uint64_t *>vector(view, address, 8 * words, b"vector of one thread", &length)
-        if source == NULL:
-            return False
-        if words == 1:
-            add_simple(source, length, <const uint64_t *>request.indexes.buf, <uint64_t *>request.out.buf, count)
+    if place.thread_count > MAX_THREADS:
+        return fail(view, BAD_COUNT, b"vector of threads", place.thread_count)
+    return True
+
+
+cdef bint vector_of(
+    View *view, const Place *place, uint64_t thread, const uint64_t **source, uint64_t *length
+) noexcept nogil:
+    """One thread's elements, `length` of them: none where there is no vector."""
+    cdef uint64_t address = load_u64(&place.threads[thread])
+    source[0], length[0] = NULL, 0
+    if address == 0:
+        return True
+    source[0] = <const uint64_t *>vector(view, address, 8 * place.words, b"vector of one thread", length)
+    if source[0] == NULL:
+        return False
+    if place.column != ALL:
+        if place.column < length[0]:
+            source[0] += place.column * place.words
+            length[0] = 1
         else:
-            add_combined(source, length, <const uint64_t *>request.indexes.buf, <uint64_t *>request.out.buf, count)
+            length[0] = 0
+    return True
+
+
+cdef bint sum_one(View *view, Request *request) noexcept nogil:
+    cdef Place place
+    cdef Group group
+    cdef int k
+    cdef const uint64_t *source
+    cdef uint64_t thread, length
+    cdef const uint64_t *indexes = <const uint64_t *>request.indexes.buf
+    cdef uint64_t *out = <uint64_t *>request.out.buf
+    cdef size_t room = request.out.len // 8
+    cdef size_t count = room if request.whole else request.indexes.len // 8
+    if room:
+        memset(out, 0, room * 8)
+    if not locate(view, request, &place):
+        return False
+    if request.entry == MISSING:
+        return True
+    if request.whole:
+        count //= place.words
+    if room != count * place.words:
+        return fail(view, WRONG_ROOM, b"out", (count + request.whole) * place.words)
+    if request.whole:
+        for thread in range(place.thread_count):
+            if not vector_of(view, &place, thread, &source, &length):
+                return False
+            add_all(source, out, (length if length < count else count) * place.words)
+        return True
+    thread = 0
+    while thread < place.thread_count:
+        group.shortest = ALL
+        for k in range(GROUP):
+            group.sources[k], group.lengths[k] = NULL, 0
+            if thread < place.thread_count and not vector_of(view, &place, thread, &group.sources[k], &group.lengths[k]):
+                return False
+            if group.sources[k] == NULL:
+                group.sources[k] = <const uint64_t *>view.map       # never read, but prefetched from
+            if group.lengths[k] < group.shortest:
+                group.shortest = group.lengths[k]
+            thread += 1
+        if place.words == 1:
+            add_simple(&group, indexes, out, count)
+        else:
+            add_combined(&group, indexes, out, count)
+    return True
+
+
+cdef bint measure(View *view, void *job) noexcept nogil:
+    cdef Request *request = <Request *>job
+    cdef Place place
+    cdef const uint64_t *source
+    cdef uint64_t thread, length
+    view.request, request.value = 0, 0
+    if not locate(view, request, &place):
+        return False
+    for thread in range(place.thread_count):
+        if not vector_of(view, &place, thread, &source, &length):
+            return False
+        if length > request.value:
+            request.value = length
     return True
 
 
@@ -343,14 +464,17 @@ cdef bint sum_batch(View *view, void *job) noexcept nogil:
 
 cdef bint read_scalar(View *view, void *job) noexcept nogil:
     cdef Request *request = <Request *>job
+    cdef const uint8_t *entry
+    cdef uint32_t kind
     view.request = 0
     resolve(view, request)
     if request.entry == MISSING:
         return True
-    request.kind = load_u32(view.entries + request.entry * ENTRY_SIZE)
-    if request.kind != KIND_SCALAR and request.kind != KIND_GAUGE:
-        return fail(view, WRONG_KIND, b"scalar", request.kind)
-    request.value = load_u64(view.entries + request.entry * ENTRY_SIZE + AT_VALUE)
+    entry = view.entries + request.entry * ENTRY_SIZE
+    kind = load_u32(entry)
+    if kind != KIND_SCALAR and kind != KIND_GAUGE:
+        return fail(view, WRONG_KIND, b"scalar", kind)
+    request.value = load_u64(entry + AT_VALUE)
     return True
 
 
@@ -365,13 +489,37 @@ cdef bint copy_directory(View *view, void *job) noexcept nogil:
 
 
 @cython.final
+cdef class Counter:
+    """A name, and where it was last found; see the stub."""
+
+    cdef readonly str name
+    cdef bytes raw              # without its leading slash; empty for a name that cannot be one, which is never found
+    cdef bint slash
+    cdef int64_t entry
+
+    def __cinit__(self, str name not None):
+        raw = name.encode("utf-8", "surrogateescape")
+        self.name = name
+        self.slash = raw.startswith(b"/")
+        self.raw = b"" if b"\0" in raw else raw[self.slash:]
+        self.entry = MISSING
+
+    def __repr__(self):
+        return f"Counter({self.name!r})"
+
+    cdef void ask(self, Request *request) noexcept:
+        """Fill in the name, which lives as long as this object."""
+        request.name, request.length = self.raw, len(self.raw)
+        request.slash, request.entry = self.slash, self.entry
+
+
+@cython.final
 cdef class Segment:
     """One mapped stats segment; see the stub for what each call promises."""
 
     cdef View view
     cdef int fd
     cdef object lock            # held throughout a read, so that close waits for it
-    cdef dict entries           # name -> where it was found under view.resolved_epoch
 
     def __cinit__(self, int fd, int max_tries=64, double max_wait_s=0.05):
         cdef struct_stat status
@@ -379,7 +527,6 @@ cdef class Segment:
         cdef int seals
         self.fd = -1
         self.lock = threading.Lock()
-        self.entries = {}
         if max_tries < 1 or not 0 <= max_wait_s <= 3600:
             raise ValueError("a read needs at least one try, and may wait for 0 to 3600 seconds")
         if fstat(fd, &status):
@@ -389,14 +536,13 @@ cdef class Segment:
         self.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)
         if self.fd < 0:
             PyErr_SetFromErrno(OSError)
-        at = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, self.fd, 0)
+        at = map_file(self.fd, status.st_size)
         if at == MAP_FAILED:
             PyErr_SetFromErrno(OSError)
         seals = fcntl(self.fd, F_GET_SEALS)
         self.view.map, self.view.size = <const uint8_t *>at, status.st_size
         self.view.shrinkable = -1 if seals >= 0 and seals & F_SEAL_SHRINK else self.fd
         self.view.max_tries, self.view.max_wait_s = max_tries, max_wait_s
-        self.view.resolved_epoch = NEVER
         if load_u64(self.view.map) != VERSION:
             raise Corrupt(f"version {load_u64(self.view.map)} of the layout, expected {VERSION}")
 
@@ -432,28 +578,25 @@ cdef class Segment:
         finally:
             free(copy.entries)
 
-    def scalar(self, str name not None):
-        """The value of a scalar or gauge, under either spelling of its name."""
+    def scalar(self, Counter counter not None):
+        """The value of a scalar or gauge."""
         cdef Request request
-        memset(&request, 0, sizeof(request))
-        cdef bytes kept = _name_request(&request, name)     # lives as long as `request`
-        with self.lock:
-            self.check_open()
-            request.entry = self.entries.get(name, UNKNOWN)
-            with nogil:
-                read(&self.view, read_scalar, &request)
-            if self.view.code != OK:
-                raise self.problem([name])
-            self.remember(name, request.entry)
+        self.read_one(counter, read_scalar, &request)
         if request.entry == MISSING:
-            raise KeyError(name)
-        return <double>request.value
+            raise KeyError(counter.name)
+        return request.value
 
-    def sum_at(self, requests):
-        """Sum counters over all threads at given indexes, all requests under one epoch; returns that epoch."""
+    def length(self, Counter counter not None):
+        """How many elements the longest thread of a counter has."""
+        cdef Request request
+        self.read_one(counter, measure, &request)
+        return request.value
+
+    def sum(self, requests):
+        """Sum counters over all threads, all requests under one epoch; returns that epoch."""
         cdef list own = list(requests)      # nobody else can lengthen this one
-        cdef list names = []
-        cdef list kept = []
+        cdef list counters = []
+        cdef Counter counter
         cdef Batch batch
         cdef size_t i
         batch.count = len(own)
@@ -461,26 +604,39 @@ cdef class Segment:
         if batch.requests == NULL:
             raise MemoryError
         try:
-            for i, (name, indexes, out) in enumerate(own):
-                names.append(name)
-                kept.append(_name_request(&batch.requests[i], name))
-                _take_buffers(&batch.requests[i], name, indexes, out)
+            for i, (counter, indexes, out) in enumerate(own):
+                counters.append(counter)
+                _take_buffers(&batch.requests[i], counter, indexes, out)
             with self.lock:
                 self.check_open()
                 for i in range(batch.count):
-                    batch.requests[i].entry = self.entries.get(names[i], UNKNOWN)
+                    counter = counters[i]
+                    counter.ask(&batch.requests[i])
                 with nogil:
                     read(&self.view, sum_batch, &batch)
-                if self.view.code != OK:
-                    raise self.problem(names)
                 for i in range(batch.count):
-                    self.remember(names[i], batch.requests[i].entry)
+                    counter = counters[i]
+                    counter.entry = batch.requests[i].entry
+                if self.view.code != OK:
+                    raise self.problem(counters)
                 return self.view.epoch
         finally:
             for i in range(batch.count):
                 PyBuffer_Release(&batch.requests[i].indexes)
                 PyBuffer_Release(&batch.requests[i].out)
             PyMem_Free(batch.requests)
+
+    cdef int read_one(self, Counter counter, Work work, Request *request) except -1:
+        memset(request, 0, sizeof(Request))
+        with self.lock:
+            self.check_open()
+            counter.ask(request)
+            with nogil:
+                read(&self.view, work, request)
+            counter.entry = request.entry
+            if self.view.code != OK:
+                raise self.problem([counter])
+        return 0
 
     cdef int check_open(self) except -1:
         if self.view.map == NULL:
@@ -495,19 +651,12 @@ cdef class Segment:
             close(self.fd)
             self.fd = -1
 
-    cdef int remember(self, str name, int64_t entry) except -1:
-        if self.view.resolved_epoch != self.view.epoch or len(self.entries) >= MAX_CACHED:
-            self.entries.clear()
-            self.view.resolved_epoch = self.view.epoch
-        self.entries[name] = entry
-        return 0
-
-    cdef object problem(self, list names):
+    cdef object problem(self, list counters):
         """What the last read ended in, as an exception."""
         cdef View *view = &self.view
         what, seen = view.what.decode(), view.seen
-        if view.request < <size_t>len(names):
-            what = f"{names[view.request]!r}: {what}"
+        if view.request < <size_t>len(counters):
+            what = f"{counters[view.request].name!r}: {what}"
         size = f"a segment of {view.size:#x} bytes at {view.base:#x}"
         if view.code == RACED:
             return Raced(f"{what} {seen}; try again later")
@@ -521,25 +670,25 @@ cdef class Segment:
             return Corrupt(f"{what} at address {seen:#x}, outside {size} or not aligned")
         if view.code == BAD_COUNT:
             return Corrupt(f"{what} with {seen} elements, too many for {size}")
+        if view.code == BAD_LINK:
+            return Corrupt(f"{what} to entry {seen}, beyond the {view.count} of the directory")
         if view.code == BAD_VERSION:
             return Corrupt(f"version {seen} of the layout, expected {VERSION}")
         return MemoryError()
 
 
-cdef bytes _name_request(Request *request, str name):
-    """The bytes that have to live as long as the request. A name that cannot be one is never found."""
-    cdef bytes raw = name.encode("utf-8", "surrogateescape")
-    request.slash = raw.startswith(b"/")
-    raw = b"" if b"\0" in raw else raw[request.slash:]
-    request.name, request.length = raw, len(raw)
-    return raw
-
-
-cdef int _take_buffers(Request *request, str name, object indexes, object out) except -1:
-    _take_buffer(&request.indexes, indexes, PyBUF_CONTIG_RO, f"{name!r}: indexes")
-    _take_buffer(&request.out, out, PyBUF_CONTIG_RO | PyBUF_WRITABLE, f"{name!r}: out")
+cdef int _take_buffers(Request *request, Counter counter, object indexes, object out) except -1:
+    if counter is None:
+        raise ValueError("a request begins with a Counter, not None")
+    _take_buffer(&request.out, out, PyBUF_CONTIG_RO | PyBUF_WRITABLE, f"{counter.name!r}: out")
+    request.whole = indexes is None
+    if request.whole:
+        return 0
+    _take_buffer(&request.indexes, indexes, PyBUF_CONTIG_RO, f"{counter.name!r}: indexes")
     if request.out.len != request.indexes.len and request.out.len != 2 * request.indexes.len:
-        raise ValueError(f"{name!r}: out holds {request.out.len // 8} numbers for {request.indexes.len // 8} indexes")
+        raise ValueError(
+            f"{counter.name!r}: out holds {request.out.len // 8} numbers for {request.indexes.len // 8} indexes"
+        )
     return 0
 
 

@@ -3,15 +3,17 @@
 The only module that touches `maglev._statseg`.
 """
 
+import operator
 import os
 import socket
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import trio
 
-from maglev._statseg import Corrupt, Gone, Raced, Segment
+from maglev._statseg import Corrupt, Counter, Gone, Raced, Segment
 from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, Volume
 from maglev.errors import ProtocolError, Unavailable
 
@@ -29,6 +31,8 @@ ROUTE_VIA = "/net/route/via"
 
 _MAX_FDS = 4
 
+K = TypeVar("K")
+
 
 class Stats:
     """One mapped segment. It stays readable when the VPP that wrote it is gone, which only the session can tell.
@@ -39,19 +43,20 @@ class Stats:
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
         self._buffers = _Buffers(Indexes({}, {}, {}))
+        self._boottime = Counter(BOOTTIME)
 
     @property
     def boottime_ns(self) -> int:
         """When this VPP started, in unix nanoseconds (VPP keeps whole seconds); 0 for its first moments."""
         with _named_errors():
-            return int(self._segment.scalar(BOOTTIME)) * 1_000_000_000
+            return self._segment.scalar(self._boottime) * 1_000_000_000
 
     def sample(self, indexes: Indexes, now_ns: int) -> Sample:
         """Read all counters at `indexes` under one epoch; a counter that is not there yet is zero."""
         if self._buffers.indexes is not indexes:
             self._buffers = _Buffers(indexes)
         with _named_errors():
-            self._segment.sum_at(self._buffers.requests)
+            self._segment.sum(self._buffers.requests)
         return self._buffers.as_sample(now_ns, self.boottime_ns)
 
     def close(self) -> None:
@@ -64,31 +69,31 @@ class _Buffers:
 
     def __init__(self, indexes: Indexes) -> None:
         self.indexes = indexes
-        vips = array("Q", indexes.vips.values())
-        backends = array("Q", indexes.backends.values())
-        to = array("Q", indexes.routes.values()) + backends
+        # In the order of the table, which is the quickest to read: neighbours share pages.
+        self._vips, self._routes, self._backends = map(_by_index, (indexes.vips, indexes.routes, indexes.backends))
+        vips = array("Q", self._vips.values())
+        backends = array("Q", self._backends.values())
+        to = array("Q", self._routes.values()) + backends
         self._lb = [array("Q", bytes(8 * len(vips))) for _ in LB_COUNTERS]
         self._to = array("Q", bytes(16 * len(to)))
         self._via = array("Q", bytes(16 * len(backends)))
-        self.requests = [(name, vips, out) for name, out in zip(LB_COUNTERS, self._lb, strict=True)]
-        self.requests += [(ROUTE_TO, to, self._to), (ROUTE_VIA, backends, self._via)]
+        self.requests = [(Counter(name), vips, out) for name, out in zip(LB_COUNTERS, self._lb, strict=True)]
+        self.requests += [(Counter(ROUTE_TO), to, self._to), (Counter(ROUTE_VIA), backends, self._via)]
 
     def as_sample(self, now_ns: int, boottime_ns: int) -> Sample:
         to, via = _volumes(self._to), _volumes(self._via)
-        routes = dict(zip(self.indexes.routes, to, strict=False))  # the backends' part of `to` is behind the routes'
+        routes = dict(zip(self._routes, to, strict=False))  # the backends' part of `to` is behind the routes'
         direct = to[len(routes) :]
         return Sample(
             taken_at_ns=now_ns,
             boottime_ns=boottime_ns,
             vips={
                 key: VipCounters(index, next_, first, untracked, no_server, routes.get(key.prefix))
-                for (key, index), next_, first, untracked, no_server in zip(
-                    self.indexes.vips.items(), *self._lb, strict=True
-                )
+                for (key, index), next_, first, untracked, no_server in zip(self._vips.items(), *self._lb, strict=True)
             },
             backends={
                 address: BackendCounters(index, forwarded, direct)
-                for (address, index), forwarded, direct in zip(self.indexes.backends.items(), via, direct, strict=True)
+                for (address, index), forwarded, direct in zip(self._backends.items(), via, direct, strict=True)
             },
         )
 
@@ -132,6 +137,10 @@ async def _receive_fd(path: str) -> int:
     if not fds:
         raise ProtocolError("the stats socket handed over no descriptor", path=path, hint="is this VPP's stats socket?")
     return fds[0]
+
+
+def _by_index(places: Mapping[K, int]) -> dict[K, int]:
+    return dict(sorted(places.items(), key=operator.itemgetter(1)))
 
 
 def _volumes(pairs: "array[int]") -> list[Volume]:

@@ -4,6 +4,7 @@ from maglev._statseg import COMBINED, GAUGE, SCALAR, SIMPLE, Corrupt, Raced
 
 MASK = 2**64 - 1
 MAX_THREADS = 4096
+EMPTY, SYMLINK = 5, 6
 
 
 class Reference:
@@ -48,29 +49,54 @@ class Reference:
         other = bare if name != bare else f"/{name}"
         return here.get(name.encode(), here.get(other.encode()))
 
-    def scalar(self, name: str) -> float:
+    def scalar(self, name: str) -> int:
         entry = self.find(name)
         if entry is None:
             raise KeyError
         if entry[0] not in (SCALAR, GAUGE):
             raise ValueError
-        return float(entry[1])
+        return entry[1]
 
-    def sums(self, name: str, indexes: list[int], words: int) -> list[int]:
-        """`words` says how many numbers per index the caller has room for."""
-        sums = [0] * (len(indexes) * words)
+    def counter(self, name: str) -> tuple[int, list[list[tuple[int, ...]]]]:
+        """Numbers per element (0: not there), and the elements of each thread."""
         entry = self.find(name)
         if entry is None:
-            return sums
+            return 0, []
         kind, value = entry
-        if {SIMPLE: 1, COMBINED: 2}.get(kind) != words:
+        column = None
+        if kind == SYMLINK:
+            target, column = value & 0xFFFFFFFF, value >> 32
+            directory = self.vector(self.u64(32), 144)
+            if target >= len(directory):
+                raise Corrupt
+            kind, value = self.u32(directory[target]), self.u64(directory[target] + 8)
+            if kind == EMPTY:
+                return 1, []
+        if kind not in (SIMPLE, COMBINED):
             raise ValueError
+        words = 1 + (kind == COMBINED)
         threads = self.vector(value, 8) if value else range(0)
         if len(threads) > MAX_THREADS:
             raise Corrupt
-        for thread in threads:
-            vector = self.vector(self.u64(thread), 8 * words) if self.u64(thread) else range(0)
-            for i, index in enumerate(indexes):
-                for word in range(words if index < len(vector) else 0):
-                    sums[i * words + word] += self.u64(vector[index] + 8 * word)
-        return [n & MASK for n in sums]
+        vectors = [self.vector(self.u64(t), 8 * words) if self.u64(t) else range(0) for t in threads]
+        if column is not None:
+            vectors = [vector[column : column + 1] for vector in vectors]
+        return words, [[tuple(self.u64(at + 8 * w) for w in range(words)) for at in vector] for vector in vectors]
+
+    def sums(self, name: str, indexes: list[int], words: int) -> list[int]:
+        """`words` says how many numbers per index the caller has room for."""
+        own_words, threads = self.counter(name)
+        if own_words not in (0, words):
+            raise ValueError
+        zero = (0,) * words
+        rows = [[thread[i] if i < len(thread) else zero for i in indexes] for thread in threads]
+        return [sum(row[i][w] for row in rows) & MASK for i in range(len(indexes)) for w in range(words)]
+
+    def whole(self, name: str, room: int) -> list[int]:
+        words = self.counter(name)[0] or 1
+        if room % words:
+            raise ValueError
+        return self.sums(name, list(range(room // words)), words)
+
+    def length(self, name: str) -> int:
+        return max(map(len, self.counter(name)[1]), default=0)
