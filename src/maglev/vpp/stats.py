@@ -70,7 +70,9 @@ class _Buffers:
     def __init__(self, indexes: Indexes) -> None:
         self.indexes = indexes
         # In the order of the table, which is the quickest to read: neighbours share pages.
-        self._vips, self._routes, self._backends = map(_by_index, (indexes.vips, indexes.routes, indexes.backends))
+        self._vips = _by_index(indexes.vips)
+        self._routes = _by_index(indexes.routes)
+        self._backends = _by_index(indexes.backends)
         vips = array("Q", self._vips.values())
         backends = array("Q", self._backends.values())
         to = array("Q", self._routes.values()) + backends
