@@ -4,7 +4,7 @@
 How a read goes (VPP src/vlib/stats/stats.c is the writer): note the epoch once in_progress is 0; copy numbers out,
 checking every address, count and width before following it; look at in_progress and epoch again. Whatever was met,
 figure or fault, counts only if both stood still, else the read starts over. VPP counts without moving the epoch, and
-lengthens a vector in place without moving it either, so every word that can change is loaded exactly once.
+lengthens a vector in place without moving it either, so every word that decides what to follow is loaded exactly once.
 
 Below `with nogil` there is no Python object; the shared memory is only ever read. The one way left to die is a file
 that is shrunk between our fstat and the load (SIGBUS); VPP seals its segment against shrinking, unless it sits on
@@ -293,7 +293,7 @@ cdef void resolve(View *view, Request *request) noexcept nogil:
 cdef void add_simple(const Group *group, const uint64_t *indexes, uint64_t *out, size_t count) noexcept nogil:
     cdef size_t i
     cdef int k
-    cdef uint64_t at, total
+    cdef uint64_t at
     for i in range(count):
         at = load_u64(&indexes[i])      # once: the caller's buffer may change under us
         if at < group.shortest:

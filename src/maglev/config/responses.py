@@ -14,7 +14,8 @@ from maglev.config.values import Wrong, string
 
 MAX_PATTERN = 255  # characters
 # Instructions of the compiled pattern: any 255 characters written out, or one class as large as \pL. In the worst case
-# each is tried at each byte, about 10 ns, and maglevd does nothing else meanwhile: some 0.3 s for 16 KiB.
+# each is tried at each byte, about 10 ns, and maglevd does nothing else meanwhile: some 0.3 s for 16 KiB, and
+# three times that when none of it is UTF-8.
 MAX_PROGRAM = 1500
 MAX_MEMORY = 1024 * 1024  # bytes; a search that needs more goes on without its cache, at the cost above
 

@@ -96,7 +96,8 @@ class Reconciler:
     async def finish(self) -> None:
         """Let the batch under way come to its end, and write nothing ever after.
 
-        A batch ends where the table may be left (`core.plan.batches`): no VIP has been torn down without its return.
+        A batch ends where the table may be left (`core.plan.batches`): no VIP has been torn down without its return,
+        unless VPP refused part of it. How long that may take is the caller's to bound.
         """
         await self._pen.acquire()
 
