@@ -1,5 +1,7 @@
 """The rules of a stats segment once more, slow and obvious, over bytes: what the compiled reader has to answer."""
 
+from collections.abc import Callable
+
 from maglev._statseg import COMBINED, GAUGE, SCALAR, SIMPLE, Corrupt, Raced
 
 MASK = 2**64 - 1
@@ -57,8 +59,8 @@ class Reference:
             raise ValueError
         return entry[1]
 
-    def counter(self, name: str) -> tuple[int, list[list[tuple[int, ...]]]]:
-        """Numbers per element (0: not there), and the elements of each thread."""
+    def counter(self, name: str, has_room: Callable[[int], bool]) -> tuple[int, list[list[tuple[int, ...]]]]:
+        """Numbers per element (0: not there), for which there must be room, and the elements of each thread."""
         entry = self.find(name)
         if entry is None:
             return 0, []
@@ -71,32 +73,37 @@ class Reference:
                 raise Corrupt
             kind, value = self.u32(directory[target]), self.u64(directory[target] + 8)
             if kind == EMPTY:
-                return 1, []
+                return self._nothing(has_room)
         if kind not in (SIMPLE, COMBINED):
             raise ValueError
         words = 1 + (kind == COMBINED)
         threads = self.vector(value, 8) if value else range(0)
         if len(threads) > MAX_THREADS:
             raise Corrupt
+        if not has_room(words):
+            raise ValueError
         vectors = [self.vector(self.u64(t), 8 * words) if self.u64(t) else range(0) for t in threads]
         if column is not None:
             vectors = [vector[column : column + 1] for vector in vectors]
         return words, [[tuple(self.u64(at + 8 * w) for w in range(words)) for at in vector] for vector in vectors]
 
+    @staticmethod
+    def _nothing(has_room: Callable[[int], bool]) -> tuple[int, list[list[tuple[int, ...]]]]:
+        """A symlink to a removed entry: nobody knows any more how wide its elements were."""
+        if not has_room(1):
+            raise ValueError
+        return 1, []
+
     def sums(self, name: str, indexes: list[int], words: int) -> list[int]:
         """`words` says how many numbers per index the caller has room for."""
-        own_words, threads = self.counter(name)
-        if own_words not in (0, words):
-            raise ValueError
+        _, threads = self.counter(name, lambda own: own == words)
         zero = (0,) * words
         rows = [[thread[i] if i < len(thread) else zero for i in indexes] for thread in threads]
         return [sum(row[i][w] for row in rows) & MASK for i in range(len(indexes)) for w in range(words)]
 
     def whole(self, name: str, room: int) -> list[int]:
-        words = self.counter(name)[0] or 1
-        if room % words:
-            raise ValueError
+        words = self.counter(name, lambda own: room % own == 0)[0] or 1
         return self.sums(name, list(range(room // words)), words)
 
     def length(self, name: str) -> int:
-        return max(map(len, self.counter(name)[1]), default=0)
+        return max(map(len, self.counter(name, lambda _: True)[1]), default=0)
