@@ -8,7 +8,8 @@ import sys
 import time
 from typing import assert_never
 
-from maglev.core.events import Drift, Event, Programmed
+from maglev.core.events import ConfChange, Drift, Event, Programmed
+from maglev.core.model import LbConf
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
 logger = logging.getLogger("maglev")
@@ -41,10 +42,7 @@ def describe(op: Op) -> str:
     """One operation in an operator's words."""
     match op:
         case SetConf(conf):
-            return (
-                f"set sources {conf.ipv4_source} {conf.ipv6_source}, flow timeout {conf.flow_timeout_s} s and "
-                f"{conf.sticky_buckets_per_core} sticky buckets (another number of them drops every flow)"
-            )
+            return f"set {describe_conf(conf)} (another number of sticky buckets drops every flow)"
         case AddVip(vip, encap):
             return f"add {vip} {encap.name.lower()}"
         case DelVip(vip, reason):
@@ -57,6 +55,16 @@ def describe(op: Op) -> str:
             return f"set {backend} of {vip} to weight {weight}{' and flush' if flush else ''}"
         case _:
             assert_never(op)
+
+
+def describe_conf(conf: LbConf | None) -> str:
+    """The global parameters in an operator's words."""
+    if conf is None:
+        return "not known"
+    return (
+        f"sources {conf.ipv4_source} {conf.ipv6_source}, flow timeout {conf.flow_timeout_s} s, "
+        f"{conf.sticky_buckets_per_core} sticky buckets per core"
+    )
 
 
 class _Formatter(logging.Formatter):
@@ -73,6 +81,9 @@ def _fields(event: Event) -> dict[str, object]:
         rest = len(event.ops) - len(told)
         fields = {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
         return fields | ({"hint": event.hint} if isinstance(event, Drift) else {})
+    if isinstance(event, ConfChange):
+        flows = "every flow is dropped" if event.drops_flows else "none is dropped"
+        return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}
     for field in dataclasses.fields(event):
         if field.name in ("at_ns", "rank", "direction"):  # told by the line's time, its level and its name
             continue

@@ -120,6 +120,7 @@ GOLDEN = {
         """,
     "show vpp lb state": """\
         audited:                 2026-09-21T14:13:17Z (3s ago)
+        audit-cost:              12.5ms, every 30s
         ipv4-src-address:        10.0.0.1
         ipv6-src-address:        2001:db8::100
         sticky-buckets-per-core: 65536

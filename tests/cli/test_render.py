@@ -76,6 +76,16 @@ def test_only_states_are_coloured_and_columns_still_align() -> None:
     assert stripped == render.backends(infos, 1)
 
 
+def test_doubt_and_holding_back_are_told_when_there_is_any() -> None:
+    fine = render.lb_state(pb.VPPLBState(), 0)
+    troubled = render.lb_state(pb.VPPLBState(doubtful=2, held_back_s=30), 0)
+
+    assert [line for line in troubled if line.split(":")[0] not in {each.split(":")[0] for each in fine}] == [
+        "in-doubt:   2 VIPs, not written until the next audit",
+        "held-back:  nothing is written for 30s: VPP keeps dying of it",
+    ]
+
+
 def test_global_parameters_that_vpp_refused_are_told_in_one_line() -> None:
     fine = render.lb_state(pb.VPPLBState(), 0)
     refused = render.lb_state(pb.VPPLBState(conf_refused="VPP says no"), 0)

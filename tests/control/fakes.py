@@ -61,6 +61,7 @@ class FakeVpp:
     executed: list[Op] = field(default_factory=list)
     deny: Callable[[Op], str] = lambda op: ""
     is_lost: bool = False
+    cost_s: float = 0.0
     indexes: Indexes | None = field(default_factory=lambda: Indexes({}, {}, {}))
 
     @property
@@ -74,7 +75,7 @@ class FakeVpp:
         self.audits += 1
         vips = {key: number for number, key in enumerate(self.table.vips, 1)}
         self.indexes = Indexes(vips, {}, {})
-        return FakeVpp(_as_vpp_tells_it(self.table), indexes=self.indexes)
+        return FakeVpp(_as_vpp_tells_it(self.table), cost_s=self.cost_s, indexes=self.indexes)
 
     async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
         await trio.lowlevel.checkpoint()

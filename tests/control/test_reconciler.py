@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -9,11 +9,12 @@ from trio.testing import MockClock
 
 from maglev.control.cell import Cell
 from maglev.control.reconciler import Reconciler
-from maglev.core.desired import Desired, resolve
+from maglev.core.agenda import Agenda
+from maglev.core.desired import resolve
 from maglev.core.events import Drift, OpApplied, Programmed
 from maglev.core.health import Health, State
-from maglev.core.model import Encap, Frontend, VipKey
-from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight, plan
+from maglev.core.model import Encap, Frontend
+from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Refused, Unavailable
@@ -86,13 +87,14 @@ async def test_a_counter_that_moves_without_a_state_wakes_nobody(
 ) -> None:
     """Every probe of a flap moves a counter: planning thousands of VIPs for each would make the checker late."""
     bench = Bench(FakeVpp(), UP)
-    plans: list[tuple[Op, ...]] = []
+    plans: list[int] = []
 
-    def counted(desired: Desired, observed: Observed, only: frozenset[VipKey] | None) -> tuple[Op, ...]:
-        plans.append(plan(desired, observed, only))
-        return plans[-1]
+    def counted(agenda: Agenda) -> Iterator[None]:
+        plans.append(1)
+        return plan(agenda)
 
-    monkeypatch.setattr("maglev.control.reconciler.plan", counted)
+    plan = Agenda.plan
+    monkeypatch.setattr(Agenda, "plan", counted)
 
     async with bench.serving():
         planned = len(plans)
@@ -269,8 +271,10 @@ async def test_a_batch_stops_when_the_health_moves_on(autojump_clock: MockClock)
     assert len(first_five) == 6
     for f in frontends:
         assert bench.vpp.weights(f.vip)["10.0.0.1"] == 0
-    programmed = [event for event in bench.journal.events if isinstance(event, Programmed)]
-    assert len(programmed[0].ops) == 601  # three VIPs whole: the batch under way was finished, the rest planned anew
+    # Three VIPs whole: the batch under way was finished. Then at once who sends to the dead, and only then the rest.
+    losing = [SetWeight(f.vip, IPv4Address("10.0.0.1"), 0, flush=True) for f in frontends[:3]]
+    assert bench.vpp.executed[601:604] == losing
+    assert {op.weight for op in bench.vpp.executed[604:] if isinstance(op, AddBackend)} == {0, 100}
 
 
 async def test_on_a_stop_the_batch_under_way_is_finished_and_nothing_is_written_after(

@@ -129,3 +129,17 @@ def test_a_reason_that_lasts_is_told_once_however_rare_the_probes_are() -> None:
     complaints = Complaints()
 
     assert [complaints.is_news("b1", "no descriptor", n * 3600) for n in range(4)] == [True, False, False, False]
+
+
+def test_a_reason_that_comes_back_early_and_stays_is_told_when_a_while_has_passed() -> None:
+    complaints = Complaints()
+    story = [(0, "no descriptor"), (10, None), *((at, "no descriptor") for at in range(30, 200, 10))]
+
+    assert [at for at, reason in story if complaints.is_news("b1", reason, at)] == [0, TELL_AGAIN_AFTER_S]
+
+
+def test_a_reason_that_went_away_untold_is_not_told() -> None:
+    complaints = Complaints()
+    story = [(0, "no descriptor"), (10, None), (20, "no descriptor"), (30, "no memory"), (70, "no memory")]
+
+    assert [at for at, reason in story if complaints.is_news("b1", reason, at)] == [0, 30]

@@ -47,10 +47,17 @@ class PrometheusCounters:
             ("scope", "kind"),
             registry=registry,
         )
+        self._audits = Histogram(
+            "maglev_vpp_audit_duration_seconds",
+            "How long VPP was kept busy by readings of its whole table, which stop its workers",
+            ("reason",),
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        )
         for kind in ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"):
             self._writes.labels("all", kind)
 
-    def observe(self, event: events.ProbeDone | events.BackendTransition | events.VppMessage) -> None:
+    def observe(self, event: events.ProbeDone | events.BackendTransition | events.VppMessage | events.Audited) -> None:
         """Count `event`."""
         match event:
             case events.ProbeDone(backend, kind, result) if result.passed is None:
@@ -63,3 +70,5 @@ class PrometheusCounters:
                 self._transitions.labels(backend, before.word, after.word).inc()
             case events.VppMessage(message, direction, result):
                 self._messages.labels(message, direction, result).inc()
+            case events.Audited(reason, cost_s):
+                self._audits.labels(reason.value).observe(cost_s)

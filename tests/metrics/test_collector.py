@@ -236,3 +236,14 @@ def test_one_page_shows_what_is_and_what_has_happened() -> None:
     assert "maglev_backend_state" in names
     assert "maglev_probe_total" in names
     assert len(names) == len(set(names))
+
+
+def test_what_holds_up_writes_is_there_while_a_table_is_known() -> None:
+    lb = replace(statuses.LB, doubtful=2, conf_refused="no", held_back_s=30.0)
+    names = ("refused_vips", "conf_refused", "doubtful_vips", "held_back", "audit_interval_seconds")
+    for status, expected in (
+        (replace(statuses.FULL, lb=lb), [{(): 1}, {(): 1}, {(): 2}, {(): 1}, {(): 30}]),
+        (replace(statuses.FULL, lb=statuses.LB), [{(): 1}, {(): 0}, {(): 0}, {(): 0}, {(): 30}]),
+        (replace(statuses.FULL, lb=None), [{}] * 5),
+    ):
+        assert [series(status, f"maglev_vpp_{name}") for name in names] == expected

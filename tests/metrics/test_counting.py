@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
 from maglev.core import events
+from maglev.core.audits import AuditReason
 from maglev.core.desired import FrontendState
 from maglev.core.health import State
 from maglev.core.model import Encap, ProbeResult
@@ -153,11 +154,12 @@ TRANSITIONS = st.builds(
     at_ns=st.just(1),
 )
 MESSAGES = st.builds(events.VppMessage, st.sampled_from(["lb_vip_dump", "show_version"]), st.just("send"), BACKENDS)
+AUDITS = st.builds(events.Audited, st.sampled_from(AuditReason), st.floats(0, 20), st.just(30.0), st.booleans())
 
 
-@given(st.lists(PROBES | TRANSITIONS | MESSAGES, max_size=20))
+@given(st.lists(PROBES | TRANSITIONS | MESSAGES | AUDITS, max_size=20))
 def test_what_is_counted_reads_as_if_prometheus_client_had_counted_it(
-    happened: list[events.ProbeDone | events.BackendTransition | events.VppMessage],
+    happened: list[events.ProbeDone | events.BackendTransition | events.VppMessage | events.Audited],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: NOW_S)

@@ -114,7 +114,8 @@ async def test_out_of_local_ports_the_operator_is_told_what_to_do(monkeypatch: p
     result = await probe(check(TcpSpec(80, None)), LOCALHOST)
 
     assert result.detail == (
-        "cannot connect: Cannot assign requested address; no local port is free: widen net.ipv4.ip_local_port_range"
+        "cannot connect: Cannot assign requested address; "
+        "no address of that family here, or no free port: see net.ipv4.ip_local_port_range"
     )
 
 

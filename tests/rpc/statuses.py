@@ -111,7 +111,13 @@ OBSERVED = Observed(
         NET: ObservedVip(Encap.GRE4, False, 1024, {}),
     },
 )
-LB = LbStatus(OBSERVED, NOW_NS - 3 * SECOND_NS, {SHOP: "lb_add_del_as_v2 refused (retval=-73)"})
+LB = LbStatus(
+    OBSERVED,
+    NOW_NS - 3 * SECOND_NS,
+    {SHOP: "lb_add_del_as_v2 refused (retval=-73)"},
+    audit_cost_s=0.0125,
+    audit_interval_s=30.0,
+)
 
 SAMPLE = Sample(
     NOW_NS - 2 * SECOND_NS,

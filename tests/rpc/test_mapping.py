@@ -111,6 +111,9 @@ def test_global_parameters_encap_and_refusals_are_told() -> None:
 
 def test_refused_global_parameters_are_told() -> None:
     assert not mapping.lb_state(statuses.LB).HasField("conf_refused")
+    trouble = mapping.lb_state(replace(statuses.LB, doubtful=2, held_back_s=30.0))
+    assert (trouble.doubtful, trouble.held_back_s) == (2, 30)
+    assert (trouble.audit_cost_s, trouble.audit_interval_s) == (0.0125, 30)
     assert mapping.lb_state(replace(statuses.LB, conf_refused="no")).conf_refused == "no"
 
 

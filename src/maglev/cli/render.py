@@ -174,7 +174,14 @@ def vpp_info(info: pb.VPPInfo, now_ns: int) -> list[str]:
 
 def lb_state(state: pb.VPPLBState, now_ns: int) -> list[str]:
     """VPP's table: global parameters, VIPs, their application servers, and what VPP refused."""
-    head = [("audited", _when(state.audited_at_ns, now_ns))]
+    head = [
+        ("audited", _when(state.audited_at_ns, now_ns)),
+        ("audit-cost", f"{state.audit_cost_s * 1e3:.3g}ms, every {state.audit_interval_s:.3g}s"),
+    ]
+    if state.doubtful:
+        head.append(("in-doubt", f"{state.doubtful} VIPs, not written until the next audit"))
+    if state.held_back_s:
+        head.append(("held-back", f"nothing is written for {state.held_back_s:.0f}s: VPP keeps dying of it"))
     if state.HasField("conf"):
         head += [
             ("ipv4-src-address", state.conf.ipv4_src_address),

@@ -30,6 +30,11 @@ class Audit(Protocol):
         """Where VPP counts what."""
         ...
 
+    @property
+    def cost_s(self) -> float:
+        """How long VPP was kept busy, at most."""
+        ...
+
 
 class Dataplane(Protocol):
     """VPP's LB table. Both calls raise Unavailable or ProtocolError when the session is lost or makes no sense."""

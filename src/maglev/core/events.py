@@ -8,9 +8,10 @@ import enum
 from dataclasses import dataclass
 from typing import ClassVar
 
+from maglev.core.audits import AuditReason
 from maglev.core.desired import FrontendState
 from maglev.core.health import State
-from maglev.core.model import IPAddress, ProbeResult, VppInfo
+from maglev.core.model import IPAddress, LbConf, ProbeResult, VppInfo
 from maglev.core.plan import DelVip, Op
 
 
@@ -183,6 +184,55 @@ class OpRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """VPP ended `deaths` sessions in a row right after it was programmed: nothing is written for `pause_s` seconds."""
+
+    name: ClassVar[str] = "vpp-held-back"
+    level: ClassVar[Level] = Level.WARNING
+    deaths: int
+    pause_s: float
+    hint: str = "VPP seems to die of what we write: look at its log and core file; its table stays as it is meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfChange:
+    """The global parameters are about to be written; another bucket count drops every flow of a VPP that has VIPs."""
+
+    name: ClassVar[str] = "vpp-lb-conf"
+    before: LbConf | None
+    after: LbConf
+    has_vips: bool
+
+    @property
+    def drops_flows(self) -> bool:
+        """Whether flows can be lost."""
+        if not self.has_vips:
+            return False
+        return self.before is None or self.before.sticky_buckets_per_core != self.after.sticky_buckets_per_core
+
+    @property
+    def level(self) -> Level:
+        """Lost flows are for a human."""
+        return Level.WARNING if self.drops_flows else Level.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """VPP's table was read whole: that kept VPP busy for `cost_s`, and the next one for drift is in `interval_s`."""
+
+    name: ClassVar[str] = "vpp-audit"
+    reason: AuditReason
+    cost_s: float
+    interval_s: float
+    is_slower: bool
+
+    @property
+    def level(self) -> Level:
+        """That drift is found later than configured is worth a line, each time it gets later."""
+        return Level.INFO if self.is_slower else Level.DEBUG
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """An audit found VPP's table other than we left it; these operations put it right."""
 
@@ -224,6 +274,9 @@ Event = (
     | OpApplied
     | Programmed
     | OpRefused
+    | HeldBack
+    | ConfChange
+    | Audited
     | Drift
     | ListingUnreadable
     | SampleFailed

@@ -42,28 +42,34 @@ def jittered_s(interval_s: float, chance: float) -> float:
 
 
 class Complaints:
-    """Decides when a fault of ours is told: when it appears, and again only after it went away.
+    """Decides when a fault of ours is told: once each time that it appears, but never twice within TELL_AGAIN_AFTER_S.
 
-    It is there while it is the latest result of any backend. Reasons hold no word of a peer, so they are few.
+    It is there while it is the latest result of any backend. One that comes back too early to be told is told later, if
+    it is still there. Reasons hold no word of a peer, so they are few.
     """
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}  # by backend, for those whose latest result was inconclusive
         self._backends: Counter[str] = Counter()  # how many have this reason
         self._told_at_s: dict[str, float] = {}
+        self._untold: set[str] = set()  # there, and not told since they appeared
 
     def is_news(self, backend: str, reason: str | None, now_s: float) -> bool:
         """Take in a result of `backend`, None for one that is conclusive; True when the reason is to be told now."""
         before = self._reasons.pop(backend, None)
         if before is not None:
             self._backends[before] -= 1
+            if before != reason and not self._backends[before]:
+                self._untold.discard(before)
         if reason is None:
             return False
-        is_there_already = before == reason or self._backends[reason] > 0
+        if before != reason and not self._backends[reason]:
+            self._untold.add(reason)
         self._reasons[backend] = reason
         self._backends[reason] += 1
         told_at_s = self._told_at_s.get(reason)
-        if is_there_already or (told_at_s is not None and now_s < told_at_s + TELL_AGAIN_AFTER_S):
+        if reason not in self._untold or (told_at_s is not None and now_s < told_at_s + TELL_AGAIN_AFTER_S):
             return False
+        self._untold.discard(reason)
         self._told_at_s[reason] = now_s
         return True

@@ -1,89 +1,71 @@
-"""Operations that VPP refused: when each may be tried again and what waits behind it; must not know how they are sent.
+"""Operations that VPP refused, and when each may be tried again; must not know how they are sent.
 
 The rules:
 - Refused once, an operation may be tried again at once: by then the table was read anew, and the refusal may have come
   of what we did not know.
-- Refused again, it is held: a weight for WEIGHT_RETRY_S, as it decides where packets go, anything else for the sync
-  interval. Nothing else of its VIP or prefix is.
-- Except what cannot work without it: whatever is to be done to a VIP that could not be made; the deletion of a VIP
-  behind that of its backend; and who comes on a prefix behind who has to leave it first.
-- Acknowledged, it is forgotten; so is a refusal of more than a sync interval ago that no plan wants to repeat.
+- Refused again, it is held for about RETRY_S, and twice as long after each further refusal, up to LONGEST_RETRY_S.
+  What must not be done without a held operation is the plan's to know (rule 5 of core.plan).
+- Those held for as long come free at the same moments, multiples of that time, so that many are tried together.
+- Acknowledged or no longer wanted, it is forgotten.
+- The same answer to the same operation, by a table that we have read since, is no news: nothing is in doubt.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from maglev.core.model import IPNetwork, VipKey
-from maglev.core.observed import AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
+from maglev.core.model import VipKey
+from maglev.core.observed import Op, SetConf
 
-WEIGHT_RETRY_S = 5.0
+RETRY_S = 5.0
+LONGEST_RETRY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What VPP answered last, how many times in a row, and when (seconds of the caller's clock)."""
+    """What VPP answered last, how many times in a row, and when to try again (seconds of the caller's clock)."""
 
     reason: str
     count: int
-    at_s: float
+    next_try_s: float
 
 
 Refusals = Mapping[Op, Refusal]
 
 
-def refused(before: Refusals, op: Op, reason: str, now_s: float) -> Refusal:
-    """The refusal of `op` to remember, given those before."""
-    known = before.get(op)
-    return Refusal(reason, known.count + 1 if known else 1, now_s)
+def refused(before: Refusal | None, reason: str, now_s: float) -> Refusal:
+    """The refusal to remember, given what was remembered of the same operation."""
+    if before is None:
+        return Refusal(reason, 1, now_s)
+    hold_s = min(RETRY_S * 2.0 ** min(before.count - 1, 16), LONGEST_RETRY_S)
+    return Refusal(reason, before.count + 1, math.ceil(now_s / hold_s + 0.5) * hold_s)
 
 
-def next_try_s(op: Op, refusal: Refusal, sync_interval_s: float) -> float:
-    """From when on `op` may be tried again."""
-    if refusal.count < 2:
-        return refusal.at_s
-    return refusal.at_s + (min(WEIGHT_RETRY_S, sync_interval_s) if isinstance(op, SetWeight) else sync_interval_s)
+def is_news(before: Refusal | None, reason: str) -> bool:
+    """Whether this answer is another one than before."""
+    return before is None or before.reason != reason
 
 
-def remembered(before: Refusals, planned: Iterable[Op], now_s: float, sync_interval_s: float) -> dict[Op, Refusal]:
-    """Those of `before` that `planned` wants to repeat or that are young."""
-    wanted = frozenset(planned)
-    return {op: known for op, known in before.items() if op in wanted or now_s < known.at_s + sync_interval_s}
+def held(refusals: Refusals, now_s: float) -> frozenset[Op]:
+    """What is not to be tried now."""
+    return frozenset(op for op, known in refusals.items() if now_s < known.next_try_s)
 
 
-def due(planned: Sequence[Op], refusals: Refusals, now_s: float, sync_interval_s: float) -> list[Op]:
-    """`planned` without what is held, and without what waits behind that."""
-    if not refusals:
-        return list(planned)
-    ops: list[Op] = []
-    unmade: set[VipKey] = set()  # VIPs that are not to be made
-    stuck: set[VipKey] = set()  # VIPs with a backend that does not leave
-    occupied: set[IPNetwork] = set()  # prefixes with a VIP that does not leave
-    for op in planned:
-        is_held = (known := refusals.get(op)) is not None and now_s < next_try_s(op, known, sync_interval_s)
-        match op:
-            case SetConf():
-                pass
-            case AddVip(vip):
-                is_held |= vip.prefix in occupied
-                unmade |= {vip} if is_held else set()
-            case DelVip(vip):
-                is_held |= vip in stuck
-                occupied |= {vip.prefix} if is_held else set()
-            case DelBackend(vip):
-                stuck |= {vip} if is_held else set()
-            case _:
-                is_held |= op.vip in unmade
-        if not is_held:
-            ops.append(op)
-    return ops
+def next_try_s(refusals: Refusals, now_s: float) -> float | None:
+    """When the next held operation comes free; None when none is held."""
+    return min((known.next_try_s for known in refusals.values() if now_s < known.next_try_s), default=None)
 
 
-def reasons(refusals: Refusals, planned: Iterable[Op]) -> tuple[str, dict[VipKey, str]]:
+def wanted(refusals: Refusals, planned: Iterable[Op]) -> dict[Op, Refusal]:
+    """Those that a plan which holds nothing would try."""
+    ops = frozenset(planned)
+    return {op: known for op, known in refusals.items() if op in ops}
+
+
+def reasons(refusals: Refusals) -> tuple[str, dict[VipKey, str]]:
     """Why the global parameters are not set (empty if they are), and why each VIP is not as it should be."""
     conf, vips = "", dict[VipKey, str]()
-    for op in planned:
-        if (known := refusals.get(op)) is None:
-            continue
+    for op, known in refusals.items():
         if isinstance(op, SetConf):
             conf = known.reason
         else:

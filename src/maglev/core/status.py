@@ -42,13 +42,19 @@ class LbStatus:
     """VPP's LB table as we know it: `audited_at_ns` is when it was last read whole (unix nanoseconds).
 
     `refused` says, by VIP, what VPP answered to what we last asked in vain and still want; `conf_refused` the same of
-    the global parameters, empty if they are set.
+    the global parameters, empty if they are set. `doubtful` counts the VIPs that are not written until the next audit.
+    The last audit kept VPP busy for `audit_cost_s`, and the next one for drift comes `audit_interval_s` after it.
+    `held_back_s` is how long nothing is written, as VPP keeps dying of it; 0 if that is not so.
     """
 
     observed: Observed
     audited_at_ns: int
     refused: Mapping[VipKey, str] = field(default_factory=dict)
     conf_refused: str = ""
+    doubtful: int = 0
+    audit_cost_s: float = 0.0
+    audit_interval_s: float = 0.0
+    held_back_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import maglev
 from maglev.core.counters import Sample
 from maglev.core.health import State
 from maglev.core.model import VipKey, VppInfo
-from maglev.core.status import HealthStatus, Status, names_by_address
+from maglev.core.status import HealthStatus, LbStatus, Status, names_by_address
 from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Family, Kept, Page, escaped, template
 
@@ -53,6 +53,7 @@ class StatusFamilies:
         yield _info("maglev_build", "The running maglevd", {"version": maglev.__version__})
         yield from self._of_health
         yield from _of_vpp(status.vpp, self._now_ns())
+        yield from _of_lb(status.lb)
         yield from self._of_sample
 
 
@@ -115,6 +116,36 @@ def _of_vpp(vpp: VppInfo | None, now_ns: int) -> Iterator[Family]:
     yield _single("maglev_vpp_connected_seconds", "How long maglevd has been connected to it", connected_s)
     build = {} if vpp is None else {"version": vpp.version, "build_date": vpp.build_date, "pid": str(vpp.pid)}
     yield _info("maglev_vpp", "The connected VPP", build)
+
+
+def _of_lb(lb: LbStatus | None) -> Iterator[Family]:
+    def single(name: str, text: str, value: Callable[[LbStatus], float]) -> Family:
+        return _single(f"maglev_vpp_{name}", text, None if lb is None else value(lb))
+
+    yield single(
+        "refused_vips",
+        "VIPs that are not as they should be because VPP refuses it; `maglevc show vpp lb state` says why",
+        lambda lb: len(lb.refused),
+    )
+    yield single("conf_refused", "1 while VPP refuses the global parameters", lambda lb: int(bool(lb.conf_refused)))
+    yield single(
+        "doubtful_vips",
+        "VIPs not written until the next audit, as an answer did not fit what maglevd knew",
+        lambda lb: lb.doubtful,
+    )
+    yield single(
+        "held_back", "1 while nothing is written because VPP keeps dying of it", lambda lb: int(lb.held_back_s > 0)
+    )
+    yield single(
+        "audit_interval_seconds",
+        "How often drift is looked for: sync-interval, or longer so that audits take at most 0.1 % of VPP's time",
+        lambda lb: lb.audit_interval_s,
+    )
+    yield single(
+        "audit_timestamp_seconds",
+        "When VPP's table was last read whole, unix time",
+        lambda lb: lb.audited_at_ns / _SECOND_NS,
+    )
 
 
 def _of_sample(sample: Sample | None, health: HealthStatus) -> Sequence[Family]:

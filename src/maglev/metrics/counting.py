@@ -60,6 +60,13 @@ class EventCounters:
         )
         for kind in _SYNC_KINDS:
             self._writes.add("all", kind)  # there from the start, so that the first change is an increase
+        self._audits = Histogram(
+            "maglev_vpp_audit_duration_seconds",
+            "How long VPP was kept busy by readings of its whole table, which stop its workers",
+            ("reason",),
+            now_s,
+            _BUCKETS_S,
+        )
 
     def observe(self, event: events.Event) -> None:
         """Count `event`, if it is of a kind that is counted."""
@@ -73,6 +80,8 @@ class EventCounters:
             case events.OpApplied(op):
                 if (change := _sync_kind(op)) is not None:
                     self._writes.count("all", change)
+            case events.Audited(reason, cost_s):
+                self._audits.observe(cost_s, reason.value)
             case (
                 events.ProbeStarted()
                 | events.ProbesInconclusive()
@@ -83,6 +92,8 @@ class EventCounters:
                 | events.VppUnavailable()
                 | events.Programmed()
                 | events.OpRefused()
+                | events.HeldBack()
+                | events.ConfChange()
                 | events.Drift()
                 | events.ListingUnreadable()
                 | events.SampleFailed()
@@ -107,6 +118,7 @@ class EventCounters:
             self._transitions,
             self._messages,
             self._writes,
+            self._audits,
         ):
             yield metric.family()
 

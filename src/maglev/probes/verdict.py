@@ -36,7 +36,7 @@ _OURS = frozenset({EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
 _NO_PORT = "no local port is free: widen net.ipv4.ip_local_port_range"
 _REMEDIES = {
     EADDRINUSE: _NO_PORT,
-    EADDRNOTAVAIL: _NO_PORT,
+    EADDRNOTAVAIL: "no address of that family here, or no free port: see net.ipv4.ip_local_port_range",
     EMFILE: "raise maglevd's LimitNOFILE",
     ENFILE: "raise fs.file-max",
 }

@@ -88,6 +88,10 @@ def lb_state(lb: LbStatus) -> pb.VPPLBState:
         ],
         audited_at_ns=lb.audited_at_ns,
         conf_refused=lb.conf_refused or None,
+        doubtful=lb.doubtful,
+        audit_cost_s=lb.audit_cost_s,
+        audit_interval_s=lb.audit_interval_s,
+        held_back_s=lb.held_back_s,
     )
 
 

@@ -7,7 +7,7 @@ for milliseconds per thousand VIPs, so it is to be rare.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import trio
@@ -37,10 +37,14 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One reading of VPP's LB table; `indexes` is None when VPP's listing could not be understood."""
+    """One reading of VPP's LB table; `indexes` is None when VPP's listing could not be understood.
+
+    `cost_s` is from our questions to VPP's last answer, so at least as long as its workers stood still.
+    """
 
     observed: Observed
     indexes: Indexes | None
+    cost_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,17 @@ class LbTable:
         """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told."""
         records = self._records
         asks = (records.conf, records.vips, records.backends, records.cli(LISTING))
+        asked_at = trio.current_time()
         answers = await self._transport.exchange(asks)
+        cost_s = trio.current_time() - asked_at
         # Tens of thousands of records: probes must not wait for them, so all work on them is done in a thread.
         reading = await trio.to_thread.run_sync(self._read, answers)
         if reading.listed is None:
             self._emit(ListingUnreadable(reading.fault))
+        asked_at = trio.current_time()
         routes = await self._transport.exchange(list(reading.lookups.values()))
-        return await trio.to_thread.run_sync(self._together, reading, routes)
+        cost_s += trio.current_time() - asked_at
+        return replace(await trio.to_thread.run_sync(self._together, reading, routes), cost_s=cost_s)
 
     async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
         """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""

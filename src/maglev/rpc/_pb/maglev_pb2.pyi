@@ -142,16 +142,24 @@ class GetVPPLBStateRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VPPLBState(_message.Message):
-    __slots__ = ("conf", "vips", "audited_at_ns", "conf_refused")
+    __slots__ = ("conf", "vips", "audited_at_ns", "conf_refused", "doubtful", "audit_cost_s", "audit_interval_s", "held_back_s")
     CONF_FIELD_NUMBER: _ClassVar[int]
     VIPS_FIELD_NUMBER: _ClassVar[int]
     AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
     CONF_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_COST_S_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_S_FIELD_NUMBER: _ClassVar[int]
     conf: VPPLBConf
     vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIP]
     audited_at_ns: int
     conf_refused: str
-    def __init__(self, conf: _Optional[_Union[VPPLBConf, _Mapping]] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIP, _Mapping]]] = ..., audited_at_ns: _Optional[int] = ..., conf_refused: _Optional[str] = ...) -> None: ...
+    doubtful: int
+    audit_cost_s: float
+    audit_interval_s: float
+    held_back_s: float
+    def __init__(self, conf: _Optional[_Union[VPPLBConf, _Mapping]] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIP, _Mapping]]] = ..., audited_at_ns: _Optional[int] = ..., conf_refused: _Optional[str] = ..., doubtful: _Optional[int] = ..., audit_cost_s: _Optional[float] = ..., audit_interval_s: _Optional[float] = ..., held_back_s: _Optional[float] = ...) -> None: ...
 
 class VPPLBConf(_message.Message):
     __slots__ = ("ipv4_src_address", "ipv6_src_address", "sticky_buckets_per_core", "flow_timeout_s")

@@ -1,0 +1,197 @@
+"""What is left to do to one VPP: the queue of steps, kept right while health, answers and time move; does none of it.
+
+It looks at what is (health, the table as far as we know it, what VPP refused), plans anew the prefixes that anything
+touched, and takes in the answers to what was sent. Time is passed in. Three things keep a VIP out of the queue: it is
+as desired, what it needs is held (core.refusals), or it is in doubt (core.shadow) until the next audit.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from maglev.core import refusals
+from maglev.core.audits import AuditReason
+from maglev.core.desired import Desired
+from maglev.core.model import IPNetwork, LbConf, VipKey
+from maglev.core.observed import Observed, Op, SetConf, carry_flushed
+from maglev.core.plan import NOTHING_HELD, Held, Step, conf_step, first_batch, in_order, steps_on
+from maglev.core.refusals import Refusal
+from maglev.core.scope import Scope
+from maglev.core.shadow import Shadow
+from maglev.core.status import HealthStatus
+from maglev.core.warmup import Warmup
+
+SLICE = 64  # prefixes planned between two turns of everybody else
+DOUBT_PATIENCE_S = 1.0  # for the rest of the queue, so that one audit serves all who are in doubt
+FEW = 16  # steps come in one by one if those already in order are so many times more
+
+Answer = tuple[Op, str | None]
+"""An operation that was sent, and why VPP refused it; None if it did it."""
+
+
+class Agenda:
+    """For one session with VPP; `shadow` is None until the first audit."""
+
+    def __init__(self, conf: LbConf | None, warmup: Warmup) -> None:
+        self.shadow: Shadow | None = None
+        self.queue: list[Step] = []
+        self.drift: list[Op] = []
+        self._wish = Desired(conf, {})  # of global parameters; that of VIPs is worked out by prefix
+        self._warmup = warmup
+        self._elapsed_s = 0.0
+        self._now_s = 0.0
+        self._doubt_since_s = 0.0
+        self._scope = Scope()
+        self._stale: set[IPNetwork] = set()  # prefixes to be planned anew
+        self._refusals: dict[Op, Refusal] = {}
+        self._held: Held = NOTHING_HELD
+        self._moot: Held = NOTHING_HELD  # refused, and not wanted any more
+        self._before: Shadow | None = None  # what we took for the table until the audit that is to be planned for
+
+    @property
+    def reason_to_audit(self) -> AuditReason | None:
+        """Why the table has to be read; None if it need not."""
+        if self.shadow is None:
+            return AuditReason.START
+        if self.shadow.doubtful and (not self.queue or self._now_s >= self._doubt_since_s + DOUBT_PATIENCE_S):
+            return AuditReason.DOUBT
+        if self.shadow.is_moved and not self.queue:
+            return AuditReason.INDEXES
+        return None
+
+    def audited(self, observed: Observed) -> None:
+        """VPP's table was read whole."""
+        self._before = self.shadow
+        if self._before is not None:
+            observed = carry_flushed(observed, self._before.observed)
+        self.shadow, self.queue = Shadow(observed), []
+        self._stale |= self._scope.prefixes | self.shadow.prefixes
+
+    def forgive(self) -> None:
+        """Whatever was refused may be tried at once, as if never asked; to be followed by an audit."""
+        self._refusals, self._held, self._moot = {}, NOTHING_HELD, NOTHING_HELD
+
+    def look(self, health: HealthStatus, elapsed_s: float, now_s: float) -> None:
+        """See what moved: the health, the warmup, `elapsed_s` after the start, and the time of those held."""
+        was_over = self._warmup.is_over(self._elapsed_s)
+        self._elapsed_s, self._now_s = elapsed_s, now_s
+        self._stale |= self._scope.move_to(health)
+        if self._warmup.is_over(elapsed_s) and not was_over:
+            self._stale |= self._scope.prefixes | (self.shadow.prefixes if self.shadow else set())
+        held = refusals.held(self._refusals, now_s)
+        self._stale |= _prefixes(held ^ self._held)
+        self._held = held
+        for op in self._moot - held:
+            self._refusals.pop(op, None)
+
+    def is_outdated_by(self, health: HealthStatus) -> bool:
+        """Whether a frontend is not what it was at the last look."""
+        return self._scope.health.frontends is not health.frontends
+
+    def plan(self) -> Iterator[None]:
+        """Bring the queue up to date; yields between slices, so that whoever drives it can let others have a turn."""
+        shadow = self.shadow
+        if shadow is None:
+            return
+        stale, self._stale = self._stale, set()
+        known, self._before = self._before, None
+        refused = _prefixes(self._refusals)
+        wanted: set[Op] = set(_ops(conf_step(self._wish, shadow.observed)))
+        expected: set[Op] = set(_ops(conf_step(self._wish, known.observed, self._held))) if known else set()
+        fresh: list[Step] = []
+        for number, prefix in enumerate(stale, 1):
+            steps = [s for s in self._steps_on(prefix, shadow, self._held) if _is_certain(s, shadow)]
+            fresh += steps
+            if known is not None and steps:
+                expected.update(_ops(self._steps_on(prefix, known, self._held)))
+            if prefix in refused:
+                wanted.update(_ops(self._steps_on(prefix, shadow, NOTHING_HELD)))
+            if number % SLICE == 0:
+                yield
+        planned = stale | {None}
+        fresh = in_order((*conf_step(self._wish, shadow.observed, self._held), *fresh))
+        self._enqueue(fresh, lambda step: step.prefix not in planned)
+        self.drift = [op for op in _ops(fresh) if op not in expected] if known else []
+        self._moot = frozenset(
+            op for op in self._refusals if (op not in wanted if _prefix(op) in planned else op in self._moot)
+        )
+
+    def take(self, size: int) -> list[Step]:
+        """The next steps, out of the queue: of `size` operations, and on to the end of a step."""
+        count = first_batch(self.queue, size)
+        steps, self.queue = self.queue[:count], self.queue[count:]
+        return steps
+
+    def answered(self, answers: Sequence[Answer], now_s: float) -> list[tuple[Op, str]]:
+        """Take in what VPP answered, in order; returns the refusals worth telling, the first of each VIP."""
+        shadow = self.shadow
+        if shadow is None:
+            return []
+        done = [op for op, reason in answers if reason is None]
+        news: list[tuple[Op, str]] = []
+        told: set[VipKey | None] = set()
+        touched = {_vip(op) for op in done}
+        for op, reason in answers:
+            if reason is None:
+                continue
+            before, vip = self._refusals.get(op), _vip(op)
+            is_news = refusals.is_news(before, reason)
+            self._refusals[op] = refusals.refused(before, reason, now_s)
+            if is_news and vip not in told:
+                news.append((op, reason))
+            told.add(vip)
+            if vip is None:
+                continue
+            if is_news or vip in touched:  # what we knew of it was wrong, or may be now
+                self._doubt_since_s = self._doubt_since_s if shadow.doubtful else now_s
+                shadow.doubtful.add(vip)
+            self._stale.add(vip.prefix)
+        for op in done:
+            self._refusals.pop(op, None)
+        shadow.acknowledge(done)
+        self._enqueue([], lambda step: _is_certain(step, shadow))
+        return news
+
+    def refused(self) -> tuple[str, dict[VipKey, str]]:
+        """Why the global parameters are not set (empty if they are), and why each VIP is not as it should be."""
+        return refusals.reasons({op: known for op, known in self._refusals.items() if op not in self._moot})
+
+    def next_try_s(self, now_s: float) -> float | None:
+        """When something that is held comes free."""
+        return refusals.next_try_s(self._refusals, now_s)
+
+    def _steps_on(self, prefix: IPNetwork, shadow: Shadow, held: Held) -> Iterator[Step]:
+        wishes = self._scope.wishes_on(prefix, self._warmup, self._elapsed_s)
+        keys = wishes.keys() | shadow.keys_on(prefix)
+        is_over = self._warmup.is_over(self._elapsed_s)
+        return steps_on(keys, wishes, shadow.observed.vips, may_delete=is_over, held=held)
+
+    def _enqueue(self, fresh: Sequence[Step], stays: Callable[[Step], bool]) -> None:
+        kept = [step for step in self.queue if stays(step)]
+        if len(fresh) * FEW > len(kept):
+            kept = in_order((*kept, *fresh))
+        else:
+            for step in fresh:
+                insort(kept, step, key=lambda one: one.order)
+        self.queue = kept
+
+
+def _ops(steps: Iterable[Step]) -> Iterator[Op]:
+    for step in steps:
+        yield from step.ops
+        yield from step.then
+
+
+def _is_certain(step: Step, shadow: Shadow) -> bool:
+    return not shadow.doubtful or all(_vip(op) not in shadow.doubtful for op in (*step.ops, *step.then))
+
+
+def _vip(op: Op) -> VipKey | None:
+    return None if isinstance(op, SetConf) else op.vip
+
+
+def _prefix(op: Op) -> IPNetwork | None:
+    return None if isinstance(op, SetConf) else op.vip.prefix
+
+
+def _prefixes(ops: Iterable[Op]) -> set[IPNetwork]:
+    return {op.vip.prefix for op in ops if not isinstance(op, SetConf)}

@@ -1,0 +1,62 @@
+"""Which prefixes a change of health or configuration touches, and what is wished for there; must not know VPP's table.
+
+The work of a transition is that of the frontends it touches, however many there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from maglev.core.desired import DesiredVip, desired_vip
+from maglev.core.model import IPNetwork, VipKey
+from maglev.core.status import FrontendStatus, HealthStatus
+from maglev.core.warmup import Warmup
+
+
+class Scope:
+    """One HealthStatus at a time, seen by prefix."""
+
+    def __init__(self) -> None:
+        self.health = HealthStatus()
+        self._names_on: Mapping[IPNetwork, Sequence[str]] = {}
+
+    @property
+    def prefixes(self) -> frozenset[IPNetwork]:
+        """Of all frontends."""
+        return frozenset(self._names_on)
+
+    def move_to(self, health: HealthStatus) -> set[IPNetwork]:
+        """Take `health` for the present one; returns the prefixes on which a frontend is not what it was."""
+        before, after = self.health.frontends, health.frontends
+        self.health = health
+        if before is after:
+            return set()
+        changed = [name for name, status in after.items() if before.get(name) is not status]
+        gone = [name for name in before if name not in after] if len(before) + len(changed) > len(after) else []
+        touched = {before[name].frontend.vip.prefix for name in (*changed, *gone) if name in before}
+        if gone or any(name not in before or _is_redefined(before[name], after[name]) for name in changed):
+            self._names_on = _names_by_prefix(after)
+            touched |= {after[name].frontend.vip.prefix for name in changed}
+        return touched
+
+    def wishes_on(self, prefix: IPNetwork, warmup: Warmup, elapsed_s: float) -> dict[VipKey, DesiredVip]:
+        """The VIPs to have on `prefix`; while warming up, those of released frontends only."""
+        wishes: dict[VipKey, DesiredVip] = {}
+        for name in self._names_on.get(prefix, ()):
+            status = self.health.frontends[name]
+            backends = {each: self.health.backends[each] for each in status.frontend.backend_names}
+            states = {each: backend.health.state for each, backend in backends.items()}
+            if warmup.released(elapsed_s, (status.frontend,), states):
+                configured = {each: backend.backend for each, backend in backends.items()}
+                wishes[status.frontend.vip] = desired_vip(status.frontend, status.resolved, configured)
+        return wishes
+
+
+def _is_redefined(before: FrontendStatus, after: FrontendStatus) -> bool:
+    return before.frontend is not after.frontend
+
+
+def _names_by_prefix(frontends: Mapping[str, FrontendStatus]) -> Mapping[IPNetwork, Sequence[str]]:
+    names_on: dict[IPNetwork, list[str]] = defaultdict(list)
+    for name, status in frontends.items():
+        names_on[status.frontend.vip.prefix].append(name)
+    return names_on

@@ -1,0 +1,50 @@
+"""VPP's table as we know it between two audits; must not know what the table ought to be.
+
+Moved by acknowledged operations only. Where VPP gave an answer that does not fit what we know, that VIP is in doubt:
+what else was acknowledged of it may mean something else than we think, so it is not taken in, and nothing is to be
+written there, until an audit tells.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from maglev.core.model import IPNetwork, VipKey
+from maglev.core.observed import MEMBERSHIP, AddVip, DelVip, Observed, Op, SetConf, advance
+
+NO_KEYS: AbstractSet[VipKey] = frozenset()
+
+
+class Shadow:
+    """One audited table and what became of it. `observed` is frozen and replaced."""
+
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self.doubtful: set[VipKey] = set()
+        self.is_moved = False
+        self._keys_on: dict[IPNetwork, set[VipKey]] = defaultdict(set)
+        for key in observed.vips:
+            self._keys_on[key.prefix].add(key)
+
+    @property
+    def prefixes(self) -> AbstractSet[IPNetwork]:
+        """Of all VIPs that are there."""
+        return self._keys_on.keys()
+
+    def keys_on(self, prefix: IPNetwork) -> AbstractSet[VipKey]:
+        """The VIPs on `prefix`."""
+        return self._keys_on.get(prefix, NO_KEYS)
+
+    def acknowledge(self, ops: Sequence[Op]) -> None:
+        """Take in what VPP has done, in order, but for what is in doubt; `is_moved` once its indexes may be others."""
+        self.is_moved |= any(isinstance(op, MEMBERSHIP) for op in ops)
+        certain = [op for op in ops if isinstance(op, SetConf) or op.vip not in self.doubtful]
+        self.observed = advance(self.observed, certain)
+        for op in certain:
+            if isinstance(op, AddVip):
+                self._keys_on[op.vip.prefix].add(op.vip)
+            elif isinstance(op, DelVip):
+                keys = self._keys_on[op.vip.prefix]
+                keys.discard(op.vip)
+                if not keys:
+                    del self._keys_on[op.vip.prefix]

@@ -1,0 +1,214 @@
+"""How the reconciler treats a VPP that dies, is slow to read or would lose flows; and what a sync on request does."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from maglev.core.audits import AuditReason
+from maglev.core.events import Audited, ConfChange, Drift, HeldBack, Level
+from maglev.core.health import State
+from maglev.core.plan import AddVip, Observed, ObservedBackend, Op, SetConf, SetWeight
+from maglev.errors import Refused, Unavailable
+from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, frontend
+from tests.control.test_reconciler import FRONTENDS, UP, Bench, health
+
+A, C = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.3")
+
+
+class Mortal(FakeVpp):
+    """Dies of the first batch that it is sent."""
+
+    async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
+        await super().execute(ops)
+        raise Unavailable("VPP closed the API connection")
+
+
+async def one_life(bench: Bench, vpp: FakeVpp, lasts_s: float = 1000) -> float:
+    """Serve a VPP that was just started; returns when it was first written, in seconds after that."""
+    bench.vpp = vpp
+    began = trio.current_time()
+    wrote_at = began
+    with trio.move_on_after(lasts_s), pytest.raises(Unavailable):
+        await bench.subject.serve(vpp)
+    assert vpp.executed
+    wrote_at = trio.current_time() if isinstance(vpp, Mortal) else began
+    return wrote_at - began
+
+
+async def test_a_vpp_that_dies_whenever_it_is_written_is_left_alone_for_longer_and_longer(
+    autojump_clock: MockClock,
+) -> None:
+    bench = Bench(FakeVpp(), UP)
+    waits_s = [await one_life(bench, Mortal()) for _ in range(5)]
+
+    assert waits_s == [0, 0, 0, pytest.approx(30), pytest.approx(60)]
+    assert bench.journal.of(HeldBack) == [HeldBack(3, 30), HeldBack(4, 60)]
+
+
+async def test_a_vpp_held_back_from_is_still_read_and_shown_and_written_when_the_pause_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    bench = Bench(FakeVpp(), UP)
+    for _ in range(3):
+        await one_life(bench, Mortal())
+    bench.vpp = FakeVpp()
+
+    async with bench.serving():
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert (lb.held_back_s, bench.vpp.audits, bench.vpp.executed) == (30, 1, [])
+        await trio.sleep(31)
+        assert bench.vpp.table.vips.keys() == {VIP, VIP2}
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert lb.held_back_s == 0
+        await trio.sleep(20)
+    await one_life(bench, Mortal())
+    assert len(bench.journal.of(HeldBack)) == 1  # it had outlived what was written
+
+
+async def test_other_bucket_counts_are_written_with_a_warning_when_flows_can_be_lost(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    async with bench.serving():
+        pass
+    assert [(event.level, event.before) for event in bench.journal.of(ConfChange)] == [(Level.INFO, None)]
+
+    other = replace(CONF, sticky_buckets_per_core=65536)
+    for found, level in ((other, Level.WARNING), (replace(CONF, flow_timeout_s=7), Level.INFO)):
+        bench.journal.events.clear()
+        bench.vpp.table = Observed(found, bench.vpp.table.vips)
+        async with bench.serving():
+            assert bench.vpp.table.conf == CONF
+        assert bench.journal.of(ConfChange) == [ConfChange(found, CONF, has_vips=True)]
+        assert bench.journal.of(ConfChange)[0].level is level
+
+
+async def test_parameters_that_are_right_are_not_written(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(Observed(CONF, {})), UP)
+
+    async with bench.serving():
+        assert not any(isinstance(op, SetConf) for op in bench.vpp.executed)
+
+
+async def test_the_interval_is_stretched_so_that_audits_take_a_thousandth_of_the_time(
+    autojump_clock: MockClock,
+) -> None:
+    bench = Bench(FakeVpp(cost_s=0.1), UP)
+
+    async with bench.serving():
+        audits = bench.vpp.audits
+        await trio.sleep(1001)
+        assert bench.vpp.audits - audits == 10  # not 33
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert lb.audit_cost_s == 0.1
+        assert lb.audit_interval_s == pytest.approx(100)
+    told = [(event.reason, event.level) for event in bench.journal.of(Audited)]
+    assert told[:3] == [
+        (AuditReason.START, Level.INFO),  # later than configured
+        (AuditReason.INDEXES, Level.DEBUG),
+        (AuditReason.DRIFT, Level.DEBUG),
+    ]
+
+
+async def test_a_stream_of_refusals_does_not_buy_a_stream_of_audits(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(cost_s=0.1), UP)
+
+    async with bench.serving():
+        audits = bench.vpp.audits
+        bench.vpp.deny = lambda op: f"no, at {trio.current_time():.3f}" if isinstance(op, SetWeight) else ""
+        for number in range(1000):
+            bench.cell.set(health({**UP, "b1": State.DOWN if number % 2 else State.UP}))
+            await trio.sleep(0.1)
+        assert bench.vpp.audits - audits <= 3 + 100 * 0.02 / 0.1 + 1
+
+
+async def test_a_sync_reads_the_table_now_and_tries_what_was_refused(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.vpp.deny = lambda op: "no" if isinstance(op, SetWeight) else ""
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(12)
+        bench.vpp.deny = lambda op: ""
+        table = bench.vpp.table
+        meddled = replace(table.vips[VIP2], backends={A: ObservedBackend(7)})
+        bench.vpp.table = Observed(table.conf, {**table.vips, VIP2: meddled})
+        bench.subject.sync()
+        await trio.sleep(0.001)
+        assert bench.vpp.weights(VIP)["10.0.0.1"] == 0
+        assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
+        audits = bench.vpp.audits
+        await trio.sleep(10)
+        assert bench.vpp.audits == audits  # asked once, read once
+    assert [event.reason for event in bench.journal.of(Audited)].count(AuditReason.ASKED) == 1
+    assert len(bench.journal.of(Drift)) == 1
+
+
+async def test_a_vip_whose_recreation_is_refused_keeps_its_backends(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    sticky = replace(FRONTENDS[0], src_ip_sticky=True)
+
+    async with bench.serving():
+        weights = bench.vpp.weights(VIP)
+        bench.vpp.deny = lambda op: "no" if type(op).__name__ == "DelVip" else ""
+        bench.cell.set(health(UP, [sticky, FRONTENDS[1]]))
+        await trio.sleep(0.001)
+        for second in range(60):
+            assert bench.vpp.weights(VIP) == weights, second
+            await trio.sleep(1)
+        bench.cell.set(health({**UP, "b1": State.DOWN}, [sticky, FRONTENDS[1]]))
+        await trio.sleep(0.001)
+        assert bench.vpp.weights(VIP) == {**weights, "10.0.0.1": 0}
+        bench.vpp.deny = lambda op: ""
+        await trio.sleep(100)
+        assert bench.vpp.table.vips[VIP].src_ip_sticky is True
+
+
+async def test_no_weight_is_taken_before_the_one_that_replaces_it_was_acknowledged(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), {**UP, "b1": State.DOWN, "b2": State.DOWN})
+
+    async with bench.serving():
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 0, "10.0.0.2": 0, "10.0.0.3": 10}
+        bench.vpp.executed.clear()
+        raises = SetWeight(VIP, A, 100, flush=False)
+        bench.vpp.deny = lambda op: "no" if op == raises else ""
+        bench.cell.set(health({**UP, "b2": State.DOWN}))  # b1 is back: its pool is preferred
+        await trio.sleep(1)
+        assert bench.vpp.weights(VIP)["10.0.0.3"] == 10
+        assert SetWeight(VIP, C, 0, flush=False) not in bench.vpp.executed
+        bench.vpp.deny = lambda op: ""
+        await trio.sleep(10)
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 0, "10.0.0.3": 0}
+
+
+async def test_two_hundred_transitions_at_once_write_each_vip_once(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.vpp.executed.clear()
+        for number in range(200):
+            bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.UP if number % 2 else State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.executed == [SetWeight(VIP, A, 0, flush=True)]
+
+
+async def test_a_reload_during_a_write_is_followed_and_removed_vips_go(autojump_clock: MockClock) -> None:
+    crowd = [frontend(f"f{port}", replace(VIP, port=port), {"b1": 1}) for port in range(1, 601)]
+    bench = Bench(FakeVpp(), UP)
+    bench.cell.set(health(UP, crowd))
+
+    def reload(op: Op) -> str:
+        if len(bench.vpp.executed) == 400:
+            bench.cell.set(health(UP))
+        return ""
+
+    bench.vpp.deny = reload
+    async with bench.serving():
+        assert bench.vpp.table.vips.keys() == {VIP, VIP2}
+        assert sum(isinstance(op, AddVip) for op in bench.vpp.executed) == 256 + 1  # one batch and VIP2
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}

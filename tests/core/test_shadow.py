@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maglev.core.desired import Desired
+from maglev.core.model import Encap
+from maglev.core.observed import AddBackend, AddVip, DelVip, Observed, ObservedBackend, SetWeight, advance
+from maglev.core.plan import plan
+from maglev.core.shadow import Shadow
+from tests.core.cases import KEY, A, table
+from tests.core.tables import pairs
+
+OTHER = replace(KEY, port=443)
+
+
+@given(pairs, st.integers(1, 9))
+def test_a_shadow_follows_what_is_acknowledged_batch_by_batch(pair: tuple[Desired, Observed], size: int) -> None:
+    desired, observed = pair
+    ops = plan(desired, observed)
+    shadow = Shadow(observed)
+    for start in range(0, len(ops), size):
+        shadow.acknowledge(ops[start : start + size])
+
+    assert shadow.observed == advance(observed, ops)
+    assert shadow.prefixes == {key.prefix for key in shadow.observed.vips}
+    for prefix in shadow.prefixes:
+        assert shadow.keys_on(prefix) == {key for key in shadow.observed.vips if key.prefix == prefix}
+
+
+def test_indexes_move_with_who_is_there_and_not_with_weights() -> None:
+    shadow = Shadow(table_of(100))
+    shadow.acknowledge([SetWeight(KEY, A, 50, flush=False)])
+    assert not shadow.is_moved
+    shadow.acknowledge([AddVip(OTHER, Encap.GRE4, False, 1024)])
+    assert shadow.is_moved
+
+
+def test_what_is_acknowledged_of_a_vip_in_doubt_is_not_taken_in() -> None:
+    shadow = Shadow(table_of(100))
+    shadow.doubtful |= {KEY, OTHER}
+    shadow.acknowledge([AddBackend(OTHER, A, 1), SetWeight(KEY, A, 50, flush=False), DelVip(OTHER, "gone")])
+
+    assert shadow.observed == table_of(100)
+    assert shadow.is_moved
+
+
+def table_of(weight: int) -> Observed:
+    return table(ObservedBackend(weight))
