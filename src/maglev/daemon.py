@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 
 import trio
 
-from maglev import __version__, logs, probes, signals
+from maglev import __version__, dryrun, logs, probes, signals
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.control.checker import Checker
@@ -189,7 +189,7 @@ async def _run(config: Config, options: Options) -> None:
             netns=config.netns,
             hint="remove it, or run maglevd itself in that namespace; probes from the wrong one would be wrong",
         )
-    await Daemon(config, options).run()
+    await (dryrun.run(config, options) if options.dry_run else Daemon(config, options).run())
 
 
 def _refuse_reload() -> None:

@@ -42,7 +42,7 @@ def describe(op: Op) -> str:
     """One operation in an operator's words."""
     match op:
         case SetConf(conf):
-            return f"set {describe_conf(conf)} (another number of sticky buckets drops every flow)"
+            return f"set {describe_conf(conf)}"
         case AddVip(vip, encap):
             return f"add {vip} {encap.name.lower()}"
         case DelVip(vip, reason):

@@ -23,6 +23,7 @@ class Options:
     vpp_stats_addr: str
     log_level: str
     check: bool
+    dry_run: bool
 
 
 def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.environ) -> Options:
@@ -30,8 +31,8 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     parser = argparse.ArgumentParser(
         prog="maglevd",
         description="Checks backends, keeps VPP's load-balancer table in line with them, and serves its counters.",
-        epilog="Exit status: 0 stopped as asked or --check found the file valid; 1 the YAML cannot be read or parsed; "
-        "2 the configuration or the command line is wrong; 3 the daemon could not start.",
+        epilog="Exit status: 0 stopped as asked, --check found the file valid or --dry-run printed its plan; 1 the "
+        "YAML cannot be read or parsed; 2 the configuration or the command line is wrong; 3 it could not start.",
         allow_abbrev=False,
     )
 
@@ -48,6 +49,11 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
     add("--log-level", "info", f"one of {', '.join(LEVELS)}")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be written to VPP and what it would do to traffic",
+    )
     parser.add_argument("--version", action="version", version=f"maglevd {__version__}")
     words = parser.parse_args(argv)
     if words.log_level not in LEVELS:
@@ -60,4 +66,5 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.vpp_stats_addr,
         words.log_level,
         words.check,
+        words.dry_run,
     )

@@ -4,7 +4,8 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from maglev.emulator import ip46, table
+from maglev.core import flowtable
+from maglev.emulator import ip46
 from maglev.emulator.fib import Route
 from maglev.emulator.pool import Pool
 
@@ -146,10 +147,12 @@ class Vip:
         if not self.members:
             return 0
         if self._owners is None:
-            self._owners = table.build(self.table_length, [(address, weight) for address, weight, _ in self.members])
+            self._owners = flowtable.build(
+                self.table_length, [(address, weight) for address, weight, _ in self.members]
+            )
         return self.members[self._owners[flow & self.table_length - 1]][2]
 
     def buckets(self) -> dict[int, int]:
         """How many buckets each member has, by AS pool index."""
-        counts = table.shares(self.table_length, [(address, weight) for address, weight, _ in self.members])
+        counts = flowtable.shares(self.table_length, [(address, weight) for address, weight, _ in self.members])
         return {index: count for (_, _, index), count in zip(self.members, counts, strict=True)}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.emulator.table import Member, build, shares, xxh64
+from maglev.core.flowtable import Member, build, shares, xxh64
 
 members = st.dictionaries(st.binary(min_size=16, max_size=16), st.integers(1, 255), max_size=12).map(
     lambda weights: list(weights.items())

@@ -1,0 +1,132 @@
+"""What each operation of a plan would do to traffic; must not know how it is sent, or whether it ever is.
+
+Existing flows stay with their backend whatever the weights, until they are flushed: what weights move is where *new*
+flows go, and by how much tells the new-flow table itself (core.flowtable), as VPP would build it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from maglev.core import flowtable
+from maglev.core.desired import Desired
+from maglev.core.model import IPAddress, LbConf, VipKey
+from maglev.core.observed import (
+    AddBackend,
+    AddVip,
+    DelBackend,
+    DelVip,
+    Observed,
+    ObservedBackend,
+    ObservedVip,
+    Op,
+    SetConf,
+    SetWeight,
+    advance,
+)
+from maglev.core.plan import plan
+
+IP4_PADDING = bytes(12)  # VPP keeps IPv4 in the last four of sixteen bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an operation does to the traffic of its VIP, or of all VIPs for global parameters.
+
+    `moves`: the share of new flows that go to another backend than before, 0 to 1; `drops`: the share that went to one
+    and goes nowhere now. `is_breaking`: whether existing flows are cut; `flows`: how many sticky slots they had, as of
+    the audit, None where it is not known.
+    """
+
+    moves: float = 0.0
+    drops: float = 0.0
+    is_breaking: bool = False
+    flows: int | None = None
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether no packet notices."""
+        return not (self.moves or self.drops or self.is_breaking)
+
+
+NEUTRAL = Effect()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """An operation and its effect, given those before it."""
+
+    op: Op
+    effect: Effect
+
+
+def forecast(desired: Desired, observed: Observed) -> Iterator[Forecast]:
+    """The whole plan from `observed` to `desired`, with the effect of each operation in its turn."""
+    made: set[VipKey] = set()  # by this plan, so nobody's flows depend on them yet
+    conf, vips = observed.conf, dict(observed.vips)
+    for op in plan(desired, observed):
+        touched = vips if isinstance(op, SetConf) else {key: vips[key] for key in (op.vip,) if key in vips}
+        now = Observed(conf, touched)
+        yield Forecast(op, _effect(op, now, made))
+        after = advance(now, (op,))
+        conf = after.conf
+        if isinstance(op, AddVip):
+            made.add(op.vip)
+        if isinstance(op, DelVip):
+            del vips[op.vip]
+        else:
+            vips |= after.vips
+
+
+def _effect(op: Op, observed: Observed, made: Collection[VipKey]) -> Effect:
+    match op:
+        case SetConf(conf):
+            return Effect(is_breaking=bool(observed.vips) and _drops_flows(observed.conf, conf))
+        case AddVip() | DelVip():  # without backends it has no traffic: they went before it, or come after it
+            return NEUTRAL
+        case AddBackend(vip, backend, weight):
+            return NEUTRAL if vip in made else Effect(*_shift(observed.vips[vip], backend, weight))
+        case DelBackend(vip, backend):
+            return _loss(observed.vips[vip], backend, 0, cuts=True)
+        case SetWeight(vip, backend, weight, flush):
+            return _loss(observed.vips[vip], backend, weight, cuts=flush)
+        case _:
+            assert_never(op)
+
+
+def _drops_flows(before: LbConf | None, after: LbConf) -> bool:
+    return before is None or before.sticky_buckets_per_core != after.sticky_buckets_per_core
+
+
+def _loss(vip: ObservedVip, backend: IPAddress, weight: int, *, cuts: bool) -> Effect:
+    now = vip.backends[backend]
+    is_breaking = cuts and _may_have_flows(now)
+    return Effect(*_shift(vip, backend, weight), is_breaking, now.flows if is_breaking else None)
+
+
+def _may_have_flows(backend: ObservedBackend) -> bool:
+    return not backend.is_flushed and (backend.weight > 0 or backend.flows != 0)
+
+
+def _shift(vip: ObservedVip, backend: IPAddress, weight: int) -> tuple[float, float]:
+    """The shares of buckets that get another owner, and that lose theirs, when `backend` gets `weight`."""
+    before = {address: now.weight for address, now in vip.backends.items()}
+    if before.get(backend, 0) == weight or not vip.table_length:
+        return 0.0, 0.0
+    pairs = list(
+        zip(_owners(vip.table_length, before), _owners(vip.table_length, {**before, backend: weight}), strict=True)
+    )
+    dropped = sum(new is None and old is not None for old, new in pairs)
+    moved = sum(new is not None and old != new for old, new in pairs)
+    return moved / len(pairs), dropped / len(pairs)
+
+
+def _owners(length: int, weights: Mapping[IPAddress, int]) -> Sequence[IPAddress | None]:
+    weighted = {address: weight for address, weight in weights.items() if weight}
+    members = [(_as_vpp_keeps_it(address), weight) for address, weight in weighted.items()]
+    by_position: list[IPAddress | None] = [*weighted, None]  # -1 is nobody
+    return [by_position[owner] for owner in flowtable.build(length, members)]
+
+
+def _as_vpp_keeps_it(address: IPAddress) -> bytes:
+    return address.packed if address.version == 6 else IP4_PADDING + address.packed
