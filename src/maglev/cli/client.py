@@ -92,7 +92,7 @@ class Client:
             return Refused(details)
         if error.code() in _GONE:
             return Unavailable(
-                f"no maglevd answers at {self._address}: {details}",
+                f"no maglevd answers at {self._address}: {details.rpartition(': ')[2]}",  # the rest is gRPC's own talk
                 hint="is it running? --server or MAGLEV_SERVER says where",
             )
         return Refused(
