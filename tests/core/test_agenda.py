@@ -67,12 +67,16 @@ class Site:
         for _ in self.agenda.plan():
             pass
 
+    def audit(self) -> None:
+        for _ in self.agenda.audited(self.vpp.audit()):
+            pass
+
     def settle(self, size: int = 512) -> None:
         """Until there is nothing to do now."""
         for _ in range(100):
             if reason := self.agenda.reason_to_audit:
                 self.audits.append(reason)
-                self.agenda.audited(self.vpp.audit())
+                self.audit()
             self.plan()
             if self.agenda.queue:
                 self.write(size)
@@ -241,7 +245,7 @@ def test_a_refusal_that_was_put_right_by_hand_is_not_shown_after_the_next_audit(
     site.vpp.vips[KEY].servers[B].has_flows = False
     site.health = health(ALL_UP, replace(WEB, flush_on_down=False), TLS)
     site.health = health({**ALL_UP, "b": DOWN}, replace(WEB, flush_on_down=False), TLS)
-    site.agenda.audited(site.vpp.audit())
+    site.audit()
     site.settle()
 
     assert site.agenda.refused() == ("", {})
@@ -252,7 +256,7 @@ def test_drift_is_what_the_table_needs_beyond_what_we_knew() -> None:
     site.settle()
     site.vpp.vips[KEY].servers[B].weight = 7
     site.health = health({**ALL_UP, "a": DOWN})
-    site.agenda.audited(site.vpp.audit())
+    site.audit()
     site.plan()
 
     assert site.agenda.drift == [SetWeight(KEY, B, 100, flush=False)]
@@ -270,7 +274,7 @@ def test_a_forgiven_refusal_is_tried_at_once() -> None:
     site.settle()
     assert not site.is_right
     site.agenda.forgive()
-    site.agenda.audited(site.vpp.audit())
+    site.audit()
     site.settle()
     assert site.is_right
 
@@ -318,7 +322,7 @@ def test_whatever_happens_it_ends_as_wished_when_vpp_refuses_no_more(
         site.denies = lambda op, mood=mood: sum(map(ord, str(op))) % 41 < mood // 2  # type: ignore[misc]
         for _ in range(writes):
             if site.agenda.reason_to_audit:
-                site.agenda.audited(site.vpp.audit())
+                site.audit()
             site.plan()
             if site.agenda.queue:
                 site.write(size)

@@ -18,7 +18,7 @@ OTHER = replace(KEY, port=443)
 def test_a_shadow_follows_what_is_acknowledged_batch_by_batch(pair: tuple[Desired, Observed], size: int) -> None:
     desired, observed = pair
     ops = plan(desired, observed)
-    shadow = Shadow(observed)
+    shadow = shadow_of(observed)
     for start in range(0, len(ops), size):
         shadow.acknowledge(ops[start : start + size])
 
@@ -29,7 +29,7 @@ def test_a_shadow_follows_what_is_acknowledged_batch_by_batch(pair: tuple[Desire
 
 
 def test_indexes_move_with_who_is_there_and_not_with_weights() -> None:
-    shadow = Shadow(table_of(100))
+    shadow = shadow_of(table_of(100))
     shadow.acknowledge([SetWeight(KEY, A, 50, flush=False)])
     assert not shadow.is_moved
     shadow.acknowledge([AddVip(OTHER, Encap.GRE4, False, 1024)])
@@ -37,12 +37,19 @@ def test_indexes_move_with_who_is_there_and_not_with_weights() -> None:
 
 
 def test_what_is_acknowledged_of_a_vip_in_doubt_is_not_taken_in() -> None:
-    shadow = Shadow(table_of(100))
+    shadow = shadow_of(table_of(100))
     shadow.doubtful |= {KEY, OTHER}
     shadow.acknowledge([AddBackend(OTHER, A, 1), SetWeight(KEY, A, 50, flush=False), DelVip(OTHER, "gone")])
 
     assert shadow.observed == table_of(100)
     assert shadow.is_moved
+
+
+def shadow_of(observed: Observed) -> Shadow:
+    shadow = Shadow(observed.conf)
+    for key, vip in observed.vips.items():
+        shadow.found(key, vip)
+    return shadow
 
 
 def table_of(weight: int) -> Observed:

@@ -132,7 +132,8 @@ class Reconciler:
         work.pace.done(trio.current_time(), audit.cost_s)
         work.audited_at_ns = self._clock.now_ns()
         self._emit(Audited(reason, audit.cost_s, work.pace.interval_s, is_slower=work.pace.interval_s > before_s))
-        work.agenda.audited(audit.observed)
+        for _ in work.agenda.audited(audit.observed):
+            await trio.lowlevel.checkpoint()
         if audit.indexes != self.indexes.value:
             self.indexes.set(audit.indexes)
 

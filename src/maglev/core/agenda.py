@@ -7,12 +7,13 @@ as desired, what it needs is held (core.refusals), or it is in doubt (core.shado
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from maglev.core import refusals
 from maglev.core.audits import AuditReason
 from maglev.core.desired import Desired
 from maglev.core.model import IPNetwork, LbConf, VipKey
-from maglev.core.observed import Observed, Op, SetConf, carry_flushed
+from maglev.core.observed import Observed, Op, SetConf, with_flushed
 from maglev.core.plan import NOTHING_HELD, Held, Step, conf_step, first_batch, in_order, steps_on
 from maglev.core.refusals import Refusal
 from maglev.core.scope import Scope
@@ -58,13 +59,17 @@ class Agenda:
             return AuditReason.INDEXES
         return None
 
-    def audited(self, observed: Observed) -> None:
-        """VPP's table was read whole."""
+    def audited(self, observed: Observed) -> Iterator[None]:
+        """VPP's table was read whole. Yields between slices, as `plan` does."""
         self._before = self.shadow
-        if self._before is not None:
-            observed = carry_flushed(observed, self._before.observed)
-        self.shadow, self.queue = Shadow(observed), []
-        self._stale |= self._scope.prefixes | self.shadow.prefixes
+        known = Observed(None, {}) if self._before is None else self._before.observed
+        shadow = Shadow(observed.conf)
+        for number, (key, vip) in enumerate(observed.vips.items(), 1):
+            shadow.found(key, with_flushed(vip, known.vips.get(key)))
+            if number % SLICE == 0:
+                yield
+        self.shadow, self.queue = shadow, []
+        self._stale |= self._scope.prefixes | shadow.prefixes
 
     def forgive(self) -> None:
         """Whatever was refused may be tried at once, as if never asked; to be followed by an audit."""
@@ -148,7 +153,8 @@ class Agenda:
         for op in done:
             self._refusals.pop(op, None)
         shadow.acknowledge(done)
-        self._enqueue([], lambda step: _is_certain(step, shadow))
+        if shadow.doubtful:
+            self._enqueue([], lambda step: _is_certain(step, shadow))
         return news
 
     def refused(self) -> tuple[str, dict[VipKey, str]]:
@@ -171,7 +177,7 @@ class Agenda:
             kept = in_order((*kept, *fresh))
         else:
             for step in fresh:
-                insort(kept, step, key=lambda one: one.order)
+                insort(kept, step, key=attrgetter("order"))
         self.queue = kept
 
 

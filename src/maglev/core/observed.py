@@ -138,20 +138,19 @@ def advance(observed: Observed, ops: Iterable[Op]) -> Observed:
 
 def carry_flushed(audited: Observed, shadow: Observed) -> Observed:
     """`audited` with what only we know: which weightless backends were flushed already."""
-    vips: dict[VipKey, ObservedVip] = {}
-    for key, vip in audited.vips.items():
-        known = shadow.vips.get(key)
-        if known is None:
-            vips[key] = vip
-            continue
-        backends = {
-            address: replace(backend, is_flushed=True)
-            if backend.weight == 0 and (old := known.backends.get(address)) is not None and old.is_flushed
-            else backend
-            for address, backend in vip.backends.items()
-        }
-        vips[key] = replace(vip, backends=backends)
-    return Observed(audited.conf, vips)
+    return Observed(audited.conf, {key: with_flushed(vip, shadow.vips.get(key)) for key, vip in audited.vips.items()})
+
+
+def with_flushed(audited: ObservedVip, known: ObservedVip | None) -> ObservedVip:
+    """The same of one VIP."""
+    if known is None:
+        return audited
+    flushed = {
+        address: replace(backend, is_flushed=True)
+        for address, backend in audited.backends.items()
+        if backend.weight == 0 and (old := known.backends.get(address)) is not None and old.is_flushed
+    }
+    return replace(audited, backends={**audited.backends, **flushed}) if flushed else audited
 
 
 def _opened(

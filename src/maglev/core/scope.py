@@ -7,17 +7,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from maglev.core.desired import DesiredVip, desired_vip
-from maglev.core.model import IPNetwork, VipKey
+from maglev.core.health import State
+from maglev.core.model import Frontend, IPNetwork, VipKey
 from maglev.core.status import FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
 
 
 class Scope:
-    """One HealthStatus at a time, seen by prefix."""
+    """One HealthStatus at a time, seen by prefix.
+
+    A frontend changes only by another FrontendStatus, also when a backend of it gets another address.
+    """
 
     def __init__(self) -> None:
         self.health = HealthStatus()
         self._names_on: Mapping[IPNetwork, Sequence[str]] = {}
+        self._wishes: dict[str, DesiredVip] = {}  # by frontend, for those asked for since they changed
 
     @property
     def prefixes(self) -> frozenset[IPNetwork]:
@@ -30,25 +35,36 @@ class Scope:
         self.health = health
         if before is after:
             return set()
+        if not before:  # the first look of a session: everything is new
+            self._names_on = _names_by_prefix(after)
+            return set(self._names_on)
         changed = [name for name, status in after.items() if before.get(name) is not status]
         gone = [name for name in before if name not in after] if len(before) + len(changed) > len(after) else []
         touched = {before[name].frontend.vip.prefix for name in (*changed, *gone) if name in before}
         if gone or any(name not in before or _is_redefined(before[name], after[name]) for name in changed):
             self._names_on = _names_by_prefix(after)
             touched |= {after[name].frontend.vip.prefix for name in changed}
+        for name in (*changed, *gone):
+            self._wishes.pop(name, None)
         return touched
 
     def wishes_on(self, prefix: IPNetwork, warmup: Warmup, elapsed_s: float) -> dict[VipKey, DesiredVip]:
         """The VIPs to have on `prefix`; while warming up, those of released frontends only."""
         wishes: dict[VipKey, DesiredVip] = {}
         for name in self._names_on.get(prefix, ()):
-            status = self.health.frontends[name]
-            backends = {each: self.health.backends[each] for each in status.frontend.backend_names}
-            states = {each: backend.health.state for each, backend in backends.items()}
-            if warmup.released(elapsed_s, (status.frontend,), states):
-                configured = {each: backend.backend for each, backend in backends.items()}
-                wishes[status.frontend.vip] = desired_vip(status.frontend, status.resolved, configured)
+            frontend = self.health.frontends[name].frontend
+            if warmup.is_over(elapsed_s) or warmup.released(elapsed_s, (frontend,), self._states_of(frontend)):
+                wishes[frontend.vip] = self._wishes.get(name) or self._wish(name)
         return wishes
+
+    def _states_of(self, frontend: Frontend) -> dict[str, State]:
+        return {name: self.health.backends[name].health.state for name in frontend.backend_names}
+
+    def _wish(self, name: str) -> DesiredVip:
+        status = self.health.frontends[name]
+        backends = {each: self.health.backends[each].backend for each in status.frontend.backend_names}
+        wish = self._wishes[name] = desired_vip(status.frontend, status.resolved, backends)
+        return wish
 
 
 def _is_redefined(before: FrontendStatus, after: FrontendStatus) -> bool:

@@ -5,26 +5,30 @@ what else was acknowledged of it may mean something else than we think, so it is
 written there, until an audit tells.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from maglev.core.model import IPNetwork, VipKey
-from maglev.core.observed import MEMBERSHIP, AddVip, DelVip, Observed, Op, SetConf, advance
+from maglev.core.model import IPNetwork, LbConf, VipKey
+from maglev.core.observed import MEMBERSHIP, AddVip, DelVip, Observed, ObservedVip, Op, SetConf, advance
 
 NO_KEYS: AbstractSet[VipKey] = frozenset()
 
 
 class Shadow:
-    """One audited table and what became of it. `observed` is frozen and replaced."""
+    """One audited table and what became of it."""
 
-    def __init__(self, observed: Observed) -> None:
-        self.observed = observed
+    def __init__(self, conf: LbConf | None) -> None:
+        self._found: dict[VipKey, ObservedVip] = {}
+        self.observed = Observed(conf, self._found)
+        """Frozen once the last VIP was `found`; what is acknowledged makes another one."""
         self.doubtful: set[VipKey] = set()
         self.is_moved = False
-        self._keys_on: dict[IPNetwork, set[VipKey]] = defaultdict(set)
-        for key in observed.vips:
-            self._keys_on[key.prefix].add(key)
+        self._keys_on: dict[IPNetwork, set[VipKey]] = {}
+
+    def found(self, key: VipKey, vip: ObservedVip) -> None:
+        """The audit showed this VIP."""
+        self._found[key] = vip
+        self._keys_on.setdefault(key.prefix, set()).add(key)
 
     @property
     def prefixes(self) -> AbstractSet[IPNetwork]:
@@ -42,7 +46,7 @@ class Shadow:
         self.observed = advance(self.observed, certain)
         for op in certain:
             if isinstance(op, AddVip):
-                self._keys_on[op.vip.prefix].add(op.vip)
+                self._keys_on.setdefault(op.vip.prefix, set()).add(op.vip)
             elif isinstance(op, DelVip):
                 keys = self._keys_on[op.vip.prefix]
                 keys.discard(op.vip)
