@@ -207,6 +207,21 @@ def test_what_vpp_keeps_refusing_is_told_once_costs_one_audit_and_comes_back_wit
     assert site.agenda.refused() == ("", {})
 
 
+def test_what_was_done_beside_a_known_refusal_of_the_same_vip_is_in_doubt_again() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    stuck = SetWeight(KEY, B, 0, flush=True)
+    site.denies = lambda op: op == stuck
+    site.health = health({**ALL_UP, "b": DOWN}, WEB)
+    site.settle()
+    site.audits.clear()
+    site.now_s += 100  # it comes free together with a transition of the same VIP
+    site.health = health({**ALL_UP, "a": DOWN, "b": DOWN}, WEB)
+    site.settle()
+
+    assert site.audits[:1] == [AuditReason.DOUBT]
+
+
 def test_many_refusals_cost_one_audit_together() -> None:
     crowd = [frontend(f"f{port}", replace(KEY, port=port), ["a", "b"]) for port in range(1, 401)]
     site = Site(health(ALL_UP, *crowd))

@@ -149,12 +149,10 @@ class Agenda:
             if is_news or vip in touched:  # what we knew of it was wrong, or may be now
                 self._doubt_since_s = self._doubt_since_s if shadow.doubtful else now_s
                 shadow.doubtful.add(vip)
-            self._stale.add(vip.prefix)
+            self._stale.add(vip.prefix)  # whatever else is queued there goes with the next plan
         for op in done:
             self._refusals.pop(op, None)
         shadow.acknowledge(done)
-        if shadow.doubtful:
-            self._enqueue([], lambda step: _is_certain(step, shadow))
         return news
 
     def refused(self) -> tuple[str, dict[VipKey, str]]:
