@@ -6,7 +6,7 @@ for milliseconds per thousand VIPs, so it is to be rare.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,13 +24,13 @@ from maglev.vpp.transport import Answer, Ask, Call, Emit
 
 LISTING = "show lb vips verbose"
 SLICE = 256
-"""Ops made ready at a time before others get their turn."""
+"""Answers read at a time before others get their turn."""
 
 
 class Transport(Protocol):
     """What carries our questions to VPP."""
 
-    async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
+    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
         """Send all in order, return the answers in order."""
         ...
 
@@ -87,17 +87,30 @@ class LbTable:
         routes = await self._transport.exchange(list(reading.lookups.values()))
         return await trio.to_thread.run_sync(self._together, reading, routes)
 
-    async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
-        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""
-        calls: list[Call | Refused] = []
-        for start in range(0, len(ops), SLICE):
-            calls += [self._prepared(op) for op in ops[start : start + SLICE]]
+    async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
+        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError.
+
+        They are taken and made ready a few at a time, while VPP works on those before: an iterator may end them when
+        it likes.
+        """
+        taken: list[tuple[Op, Call | Refused]] = []
+
+        def calls() -> Iterator[Call]:
+            for op in ops:
+                call = self._prepared(op)
+                taken.append((op, call))
+                if isinstance(call, Call):
+                    yield call
+
+        answers = iter(await self._transport.exchange(calls()))
+        results: list[Refused | None] = []
+        for start in range(0, len(taken), SLICE):
+            results += [
+                call if isinstance(call, Refused) else self._answer(op, call, next(answers))
+                for op, call in taken[start : start + SLICE]
+            ]
             await trio.lowlevel.checkpoint()
-        answers = iter(await self._transport.exchange([call for call in calls if isinstance(call, Call)]))
-        return [
-            call if isinstance(call, Refused) else self._answer(op, call, next(answers))
-            for op, call in zip(ops, calls, strict=True)
-        ]
+        return results
 
     async def cli(self, command: str) -> str:
         """The output of a CLI command. Raises Refused when VPP does not know it."""
