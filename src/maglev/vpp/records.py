@@ -49,6 +49,7 @@ class Records:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._named: tuple[VipKey | None, tuple[int, bytes, int, int, int]] = (None, (0, b"", 0, 0, 0))
         self.conf = Call("lb_conf_get", wire.conf_get(), "lb_conf_get_reply")
         # A non-zero IPv4 prefix as filter matches nothing: take everything, and filter here.
         self.vips = Dump("lb_vip_dump", wire.vip_dump(*_EVERYTHING, 0, 0, 0, 0), "lb_vip_details")
@@ -85,18 +86,24 @@ class Records:
                 return self._backend(vip, address, 0, is_del=True)
             case SetWeight(vip, address, weight, flush):
                 _check_weight(op, weight)
-                body = wire.weight(*_key(vip), *_address(address), weight, flush)
+                body = wire.weight(*self._key(vip), *_address(address), weight, flush)
                 return Call("lb_as_set_weight", body, "lb_as_set_weight_reply")
             case _:
                 assert_never(op)
 
     def _vip(self, vip: VipKey, encap: int, length: int, sticky: bool, *, is_del: bool) -> Call:
-        body = self._wire.vip(*_key(vip), encap, 0, 0, 0, 0, length, sticky, is_del)
+        body = self._wire.vip(*self._key(vip), encap, 0, 0, 0, 0, length, sticky, is_del)
         return Call("lb_add_del_vip_v2", body, "lb_add_del_vip_v2_reply")
 
     def _backend(self, vip: VipKey, address: IPAddress, weight: int, *, is_del: bool) -> Call:
-        body = self._wire.backend(*_key(vip), *_address(address), weight, is_del, True)
+        body = self._wire.backend(*self._key(vip), *_address(address), weight, is_del, True)
         return Call("lb_add_del_as_v2", body, "lb_add_del_as_v2_reply")
+
+    def _key(self, vip: VipKey) -> tuple[int, bytes, int, int, int]:
+        """As the wire has it; kept for the next op, as plans go on with the same VIP."""
+        if self._named[0] is not vip:
+            self._named = vip, _key(vip)
+        return self._named[1]
 
     def retval(self, reply: bytes) -> int:
         """What VPP answered to an op."""

@@ -12,6 +12,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import NoReturn
 
@@ -121,6 +122,7 @@ class Transport:
                     answer: Answer = []
                     answers.append(answer)
                     self._put(ask, answer, batch)
+                self._filled.set()
             batch.missing -= 1
             if batch.missing:
                 await batch.done.wait()
@@ -172,8 +174,7 @@ class Transport:
     def _frame(self, message: str, context: int, body: bytes) -> None:
         header = _REQUEST.pack(0, _HEADER_SIZE + len(body), 0, self._ids[message], self._client_index, context)
         self._outbox.append(header + body)
-        self._filled.set()
-        self._emit(VppMessage(message, "send", "ok"))
+        self._emit(_event(message, "send", "ok"))
 
     async def write(self) -> None:
         """Send what is asked, as much at once as there is; ends when the connection is lost."""
@@ -211,14 +212,14 @@ class Transport:
         number, context = _REPLY.unpack_from(message)
         pending = self._pending.get(context)
         if pending is None or number not in (pending.item, pending.last):
-            self._emit(VppMessage(self._names.get(number, f"message {number}"), "recv", "unexpected"))
+            self._emit(_event(self._names.get(number, f"message {number}"), "recv", "unexpected"))
             return
         if number == pending.item:
             self._collect(pending, number, message)
         if number != pending.last:
-            self._emit(VppMessage(self._names[number], "recv", "ok"))
+            self._emit(_event(self._names[number], "recv", "ok"))
             return
-        self._emit(VppMessage(self._names[number], "recv", _result(message)))
+        self._emit(_event(self._names[number], "recv", _result(message)))
         del self._pending[context]
         batch = pending.batch
         batch.missing -= 1
@@ -280,6 +281,12 @@ async def running(
             raise
         only = group.exceptions[0]
         raise only from only.__cause__
+
+
+@lru_cache(maxsize=1024)
+def _event(message: str, direction: str, result: str) -> VppMessage:
+    """The same few come again and again, and making one takes longer than finding it."""
+    return VppMessage(message, direction, result)
 
 
 def _result(message: bytes) -> str:
