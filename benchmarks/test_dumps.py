@@ -1,4 +1,9 @@
-"""The two dumps of a large table: by our decoder and by vpp_papi's, on the same bytes; and a whole audit."""
+"""The two dumps of a large table: by our decoder and by vpp_papi's, on the same bytes; and a whole audit.
+
+vpp_papi's serializer alone is not how vpp_papi decodes: its client takes each message through a queue between
+processes. So that is timed too, on a table of a fifth, from the socket to the records; ours then from the socket as
+well, in CPU seconds of the client on both sides, as it is not VPP that is measured.
+"""
 
 import time
 from collections.abc import Callable
@@ -8,9 +13,9 @@ from typing import Any
 import pytest
 import trio
 from pytest_benchmark.fixture import BenchmarkFixture
-from vpp_papi.vpp_papi import VPPApiJSONFiles
+from vpp_papi.vpp_papi import VPPApiClient, VPPApiJSONFiles
 
-from benchmarks import fleet, vpps
+from benchmarks import collecting, fleet, vpps
 from maglev.core.desired import desired, resolve
 from maglev.core.health import State
 from maglev.core.model import VipKey
@@ -18,6 +23,7 @@ from maglev.core.plan import SetConf, plan
 from maglev.vpp.records import BackendRecord, Records, VipRecord
 from maglev.vpp.transport import Call
 
+SHIPPED_VIPS = fleet.VIPS // 5
 PAPI_RECORDS = 2000  # of each dump: it takes its time, in proportion
 
 
@@ -29,11 +35,14 @@ class Dumped:
     vips: list[bytes]
     backends: list[bytes]
     definitions: bytes
+    from_socket_s: float
+    """CPU seconds of ours from the request to the records."""
 
 
 @pytest.fixture(scope="module")
 def dumped() -> Dumped:
-    return trio.run(_dump)
+    with collecting.as_maglevd():
+        return trio.run(_dump)
 
 
 async def _dump() -> Dumped:
@@ -41,9 +50,15 @@ async def _dump() -> Dumped:
         async with vpps.session(vpp) as session:
             assert not any(await session.execute(fleet.building()))
             records, transport = session.table._records, session.transport
-            vips, backends = await transport.exchange([records.vips, records.backends])
+            taken: list[float] = []
+            for _ in range(3):
+                began = time.process_time()
+                vips, backends = await transport.exchange([records.vips, records.backends])
+                records.read_vips(vips)
+                records.read_backends(backends)
+                taken.append(time.process_time() - began)
             reply = await transport.call(Call("get_api_json", b"", "get_api_json_reply"))
-            return Dumped(records, vips, backends, reply[14:].rstrip(b"\0"))
+            return Dumped(records, vips, backends, reply[14:].rstrip(b"\0"), min(taken))
 
 
 def papi(dumped: Dumped, name: str) -> Callable[[bytes], Any]:
@@ -53,6 +68,26 @@ def papi(dumped: Dumped, name: str) -> Callable[[bytes], Any]:
     return lambda frame: message.unpack(frame)[0]
 
 
+def as_shipped() -> float:
+    """CPU seconds a record from the request to the list of records, by vpp_papi's client."""
+    with vpps.vpp() as vpp:
+        trio.run(_fill, vpp, SHIPPED_VIPS)
+        client = VPPApiClient(server_address=vpp.api, bootstrapapi=True)
+        client.connect("benchmark")
+        began = time.process_time()
+        count = len(client.api.lb_vip_dump()) + len(client.api.lb_as_v2_dump())
+        client.disconnect()
+        took = time.process_time() - began
+    assert count == SHIPPED_VIPS * (1 + fleet.EACH)
+    return took / count
+
+
+async def _fill(vpp: vpps.Vpp, vips: int) -> None:
+    async with vpps.session(vpp) as session:
+        assert not any(await session.execute(fleet.building(vips)))
+
+
+@pytest.mark.filterwarnings("ignore")  # vpp_papi's client has its own
 def test_both_dumps(benchmark: BenchmarkFixture, dumped: Dumped) -> None:
     def ours() -> tuple[list[VipRecord], dict[VipKey, list[BackendRecord]]]:
         return dumped.records.read_vips(dumped.vips), dumped.records.read_backends(dumped.backends)
@@ -77,18 +112,23 @@ def test_both_dumps(benchmark: BenchmarkFixture, dumped: Dumped) -> None:
     ended = time.perf_counter()
     papi_s = (middle - began) / PAPI_RECORDS * len(vips) + (ended - middle) / PAPI_RECORDS * len(backends)
     ours_s = min(_seconds(ours) for _ in range(5))
+    shipped_s = as_shipped() * (len(vips) + len(backends))
     benchmark.extra_info |= {
         "records": len(vips) + len(backends),
         "ours_ms": round(ours_s * 1e3, 1),
-        "vpp_papi_ms": round(papi_s * 1e3),
-        "times_faster_than_vpp_papi": round(papi_s / ours_s),
+        "serializer_ms": round(papi_s * 1e3),
+        "times_faster_than_its_serializer": round(papi_s / ours_s),
+        "ours_from_socket_ms": round(dumped.from_socket_s * 1e3),
+        "vpp_papi_as_shipped_ms": round(shipped_s * 1e3),
+        "times_faster_as_shipped": round(shipped_s / dumped.from_socket_s),
     }
 
     benchmark(ours)
 
 
 def test_an_audit_that_finds_nothing_to_do(benchmark: BenchmarkFixture) -> None:
-    trio.run(_audits, benchmark)
+    with collecting.as_maglevd():
+        trio.run(_audits, benchmark)
 
 
 async def _audits(benchmark: BenchmarkFixture) -> None:

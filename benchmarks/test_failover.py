@@ -16,7 +16,7 @@ import trio
 import trio.testing
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import fleet, vpps
+from benchmarks import collecting, fleet, vpps
 from maglev.control.checker import Checker
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
@@ -57,7 +57,8 @@ class Answers:
 
 @pytest.mark.benchmark(group="failover")
 def test_from_the_result_to_the_last_answer(benchmark: BenchmarkFixture) -> None:
-    downs, ups = trio.run(_measured)
+    with collecting.as_maglevd():
+        downs, ups = trio.run(_measured)
     for word, times in (("down", downs), ("up", ups)):
         times.sort()
         for share in (50, 90, 99):

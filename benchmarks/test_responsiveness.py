@@ -3,36 +3,21 @@
 `idle` is the machine's own share. The bound is 20 ms.
 """
 
-import gc
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 import trio
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import fleet, vpps
+from benchmarks import collecting, fleet, vpps
 from maglev.config.parse import parse
 from maglev.core.model import Backend, Frontend
-from maglev.daemon import spare_collections
 
 TICK_S = 0.001
 
 Late = list[float]
 Task = Callable[[], Awaitable[object]]
-
-
-@contextmanager
-def daemons_collector() -> Iterator[None]:
-    """Garbage collection as maglevd has it."""
-    before = gc.get_threshold()
-    spare_collections()
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def late_during(task: Task) -> Late:
@@ -90,14 +75,14 @@ def test_parsing_a_configuration(benchmark: BenchmarkFixture) -> None:
     async def measured() -> tuple[Late, Late]:
         return await _idle(), await late_during(partial(trio.to_thread.run_sync, parse, text))
 
-    with daemons_collector():
+    with collecting.as_maglevd():
         idle, late = trio.run(measured)
     report(benchmark, kind="parse in a thread", late=late, idle=idle)
 
 
 @pytest.mark.parametrize("kind", ["connect", "execute", "audit", "second audit"])
 def test_work_with_vpp(benchmark: BenchmarkFixture, kind: str) -> None:
-    with daemons_collector():
+    with collecting.as_maglevd():
         idle, late = trio.run(_with_vpp, kind)
     report(benchmark, kind=kind, late=late, idle=idle)
 
