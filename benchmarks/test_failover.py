@@ -20,8 +20,10 @@ from benchmarks import collecting, fleet, vpps
 from maglev.control.checker import Checker
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
+from maglev.core.desired import desired_vip
 from maglev.core.events import Event, VppMessage
 from maglev.core.model import ProbeResult
+from maglev.core.plan import SetWeight
 from maglev.core.status import LbStatus
 from maglev.core.warmup import Warmup
 from maglev.vpp.session import Session, connect
@@ -84,6 +86,43 @@ async def _measured() -> tuple[list[float], list[float]]:
             downs, ups = await _all_timed(checker, answers, session)
             nursery.cancel_scope.cancel()
     return downs, ups
+
+
+def test_without_the_reconciler(benchmark: BenchmarkFixture) -> None:
+    """The same work if it is done per frontend: judging, which frontends moved, their weights, VPP's answers."""
+    with collecting.as_maglevd():
+        times = sorted(trio.run(_direct))
+    for share in (50, 99):
+        benchmark.extra_info[f"p{share}_ms"] = round(times[len(times) * share // 100] * 1e3, 2)
+    benchmark.extra_info |= {"vips": fleet.VIPS, "against": vpps.KIND}
+    benchmark(lambda: None)  # the figures are those above
+
+
+async def _direct() -> list[float]:
+    checker = Checker(
+        fleet.backends(), fleet.frontends(), 5, _no_probe, vpps.nobody, Clock(time.time_ns, random.random)
+    )
+    _judge_all(checker)
+    servers = {name: status.backend for name, status in checker.health.value.backends.items()}
+    times: list[float] = []
+    with vpps.vpp() as vpp:
+        async with vpps.session(vpp) as session:
+            assert not any(await session.execute(fleet.building()))
+            for name in random.Random(1).sample(list(servers), 200):
+                for result in (FAIL, PASS):
+                    before = checker.health.value
+                    began = time.perf_counter()
+                    checker._judge(servers[name], fleet.CHECK, result)
+                    ops = []
+                    for status in checker.health.value.moved_since(before).values():
+                        wish = desired_vip(status.frontend, status.resolved, servers)
+                        cell = wish.backends[servers[name].address]
+                        ops.append(SetWeight(status.frontend.vip, servers[name].address, cell.weight, cell.flush))
+                    answers = await session.execute(ops)
+                    times.append(time.perf_counter() - began)
+                    assert answers == [None] * fleet.SHARE
+                    await trio.testing.wait_all_tasks_blocked(0.002)
+    return times
 
 
 async def _all_timed(checker: Checker, answers: Answers, session: Session) -> tuple[list[float], list[float]]:
