@@ -9,6 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from maglev.config import document
+from maglev.config.faults import Faults
 from maglev.config.parse import Config, ConfigFaults, load, parse
 from tests.config.samples import VALID
 
@@ -171,3 +172,26 @@ def test_loading_takes_a_byte_order_mark(tmp_path: Path) -> None:
     path.write_text(VALID, encoding="utf-8-sig")
 
     assert load(path) == parse(VALID)
+
+
+def test_a_forbidden_character_far_down_is_told_with_its_place() -> None:
+    text = "a: b\n" * 200_000 + "c: d\x07"
+
+    with pytest.raises(ConfigFaults) as caught:
+        document.read(text, Faults())
+
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.column) == (200_001, 5)
+    assert "U+0007" in fault.message
+
+
+def test_a_dissolved_tree_is_empty_also_where_aliases_share_nodes() -> None:
+    root = document.read("a: &x {b: [{c: d}, e]}\nf: *x\n", Faults())
+    assert isinstance(root, document.Mapping)
+    (first, second) = (entry.value for entry in root.entries.values())
+    assert first is second
+    assert isinstance(first, document.Mapping)
+
+    document.dissolve(root)
+
+    assert (root.entries, first.entries) == ({}, {})

@@ -280,3 +280,26 @@ async def test_no_more_probes_are_under_way_than_the_bound_and_the_others_get_th
 
     assert probes.most == MAX_PROBES_AT_ONCE
     assert len(probes.began_at_s) == 2 * MAX_PROBES_AT_ONCE
+
+
+async def test_a_status_tells_which_frontends_moved_since_an_older_one(autojump_clock: MockClock) -> None:
+    """For whoever looks again after any number of changes: the work is per frontend, not per table."""
+    probes = FakeProbes()
+    sites = [frontend(f"f{n}", replace(VIP, port=n), {f"b{n}": 100, f"b{n + 1}": 100}) for n in range(1, 4)]
+    subject = checker(probes, Journal(), [backend(n) for n in range(1, 5)], sites)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        before = subject.health.value
+        probes.down.add(backend(2).address)
+        await trio.sleep(60)
+        midway = subject.health.value
+        probes.down.add(backend(4).address)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    after = subject.health.value
+    assert list(midway.moved_since(before)) == ["f1", "f2"]
+    assert list(after.moved_since(midway)) == ["f3"]
+    assert after.moved_since(before) == after.frontends
+    assert not after.moved_since(after)

@@ -1,6 +1,6 @@
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -92,9 +92,10 @@ class Canned:
         self._answers = {message: list(frames) for message, frames in answers.items()}
         self.asked: list[Ask] = []
 
-    async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
-        self.asked += asks
-        return [self._one(ask) for ask in asks]
+    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
+        asked = list(asks)
+        self.asked += asked
+        return [self._one(ask) for ask in asked]
 
     def _one(self, ask: Ask) -> Answer:
         frames = self._answers[ask.message]

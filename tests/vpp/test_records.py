@@ -98,7 +98,7 @@ def test_vips_are_read() -> None:
 def test_dead_backends_are_left_out() -> None:
     details = [backend_details(WEB_KEY, IP4_BYTES, 1), backend_details(WEB_KEY, IP6_BYTES, 0xFE)]
 
-    assert RECORDS.read_backends(details) == [BackendRecord(WEB, IP4, 5, 9)]
+    assert RECORDS.read_backends(details) == {WEB: [BackendRecord(IP4, 5, 9)]}
 
 
 def test_a_vip_of_the_ipv6_default_route_is_not_mistaken_for_ipv4() -> None:

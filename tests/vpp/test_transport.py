@@ -1,6 +1,6 @@
 import select
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from maglev.core.events import Event, VppMessage
 from maglev.errors import ProtocolError, Unavailable
 from maglev.vpp import transport as transport_module
 from maglev.vpp.framing import MAX_FRAME
-from maglev.vpp.transport import WINDOW, Ask, Call, Dump, Transport
+from maglev.vpp.transport import BURST, WINDOW, Ask, Call, Dump, Transport
 from tests.processes import DEADLINE_S
 from tests.vpp.peer import CLIENT_INDEX, NUMBERS, Asked, Client, Script, connected, detail, frame, reply
 
@@ -34,7 +34,7 @@ def retvals(answers: Sequence[Sequence[bytes]]) -> list[int]:
 
 
 async def ask(
-    nursery: trio.Nursery, path: Path, script: Script, asks: Sequence[Ask], events: list[Event] | None = None
+    nursery: trio.Nursery, path: Path, script: Script, asks: Iterable[Ask], events: list[Event] | None = None
 ) -> list[list[bytes]]:
     async with connected(nursery, path, script, [] if events is None else events) as transport:
         with trio.fail_after(DEADLINE_S):
@@ -89,6 +89,27 @@ async def test_at_most_a_window_of_requests_is_on_its_way(nursery: trio.Nursery,
 
     assert retvals(await ask(nursery, tmp_path, in_waves, asks)) == list(range(3 * WINDOW))
     assert has_more == [False] * 3
+
+
+async def test_requests_are_made_while_vpp_works_on_those_before(nursery: trio.Nursery, tmp_path: Path) -> None:
+    made = 0
+    seen: list[int] = []
+
+    def asks() -> Iterator[Call]:
+        nonlocal made
+        for made in range(1, 4 * BURST + 1):
+            yield weight(made - 1)
+
+    async def in_bursts(client: Client) -> None:
+        for _ in range(4):
+            burst = [await client.asked() for _ in range(BURST)]
+            await trio.testing.wait_all_tasks_blocked()
+            seen.append(made)
+            await client.send(*map(numbered, burst))
+
+    assert retvals(await ask(nursery, tmp_path, in_bursts, asks())) == list(range(4 * BURST))
+    # A window is on its way, and one burst more is ready.
+    assert seen == [3 * BURST, 4 * BURST, 4 * BURST, 4 * BURST]
 
 
 async def test_frames_in_crumbs_are_put_together(nursery: trio.Nursery, tmp_path: Path) -> None:

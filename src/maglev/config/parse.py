@@ -56,6 +56,7 @@ def parse(text: str, *, vpp_in_use: bool = True) -> Config:
         top.fault(_TOP, "missing: everything stands under the key `maglev:` at the top")
         raise faults.as_error()
     config = _config(top.section(_TOP, _SECTIONS), faults, vpp_in_use)
+    document.dissolve(root)
     if faults:
         raise faults.as_error()
     return config

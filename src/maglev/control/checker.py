@@ -25,6 +25,7 @@ from maglev.core.events import (
 from maglev.core.health import Health, State, Transition, step, unknown
 from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult, probe_type
 from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, probe_interval_s
+from maglev.core.snapshot import Snapshot
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 
 MAX_PROBES_AT_ONCE = 512  # each holds a file descriptor; the queue behind it is first come, first served
@@ -56,7 +57,8 @@ class Checker:
         started = {b.name: BackendStatus(b, _first_health(b), now_ns, ()) for b in backends.values()}
         states = {name: status.health.state for name, status in started.items()}
         resolved = {f.name: FrontendStatus(f, resolve(f, states)) for f in frontends.values()}
-        self.health = Cell(HealthStatus(started, resolved))
+        self._backends, self._frontends = Snapshot(started), Snapshot(resolved)
+        self.health = Cell(HealthStatus(self._backends, self._frontends))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Probe until cancelled."""
@@ -108,22 +110,20 @@ class Checker:
         self._publish(BackendStatus(backend, health, now_ns, transitions), self._frontends_of[backend.name])
 
     def _publish(self, status: BackendStatus, touched: list[Frontend]) -> None:
-        before = self.health.value
-        backends = {**before.backends, status.backend.name: status}
-        if not touched:
-            self.health.set(HealthStatus(backends, before.frontends))
-            return
-        frontends = dict(before.frontends)
+        self._backends = self._backends.replaced({status.backend.name: status})
+        moved: dict[str, FrontendStatus] = {}
         for frontend in touched:
-            states = {name: backends[name].health.state for name in frontend.backend_names}
-            old, new = frontends[frontend.name].resolved, resolve(frontend, states)
-            frontends[frontend.name] = FrontendStatus(frontend, new)
+            states = {name: self._backends[name].health.state for name in frontend.backend_names}
+            old, new = self._frontends[frontend.name].resolved, resolve(frontend, states)
+            moved[frontend.name] = FrontendStatus(frontend, new)
             if old.state is not new.state:
                 self._emit(FrontendTransition(frontend.name, old.state, new.state, status.changed_at_ns))
             if old.active_pool != new.active_pool:
                 names = (_pool_name(frontend, old.active_pool), _pool_name(frontend, new.active_pool))
                 self._emit(ActivePoolChanged(frontend.name, *names, new.active_pool))
-        self.health.set(HealthStatus(backends, frontends))
+        if moved:
+            self._frontends = self._frontends.replaced(moved)
+        self.health.set(HealthStatus(self._backends, self._frontends))
 
 
 def _pool_name(frontend: Frontend, index: int | None) -> str | None:

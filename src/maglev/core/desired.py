@@ -120,8 +120,9 @@ def desired_vip(frontend: Frontend, resolved: Resolved, backends: Mapping[str, B
     for pool in resolved.pools:
         for name, cell in pool.items():
             address = backends[name].address
-            seen = merged.get(address, cell)
-            merged[address] = Effective(max(seen.weight, cell.weight), flush=seen.flush and cell.flush)
+            seen = merged.setdefault(address, cell)
+            if seen is not cell:
+                merged[address] = Effective(max(seen.weight, cell.weight), flush=seen.flush and cell.flush)
     return DesiredVip(frontend.encap, frontend.src_ip_sticky, TABLE_LENGTH, merged)
 
 

@@ -49,9 +49,18 @@ def shares(length: int, members: Sequence[Member]) -> list[int]:
         return [0] * len(members)
     turns, rest = divmod(length, total)
     counts = [turns * weight for _, weight in members]
-    row = sorted((replica, address, i) for i, (address, weight) in enumerate(members) for replica in range(weight))
-    for _, _, i in row[:rest]:
-        counts[i] += 1
+    # The last, partial turn goes by replica, then address; between two weights all replicas have the same members.
+    order = sorted(range(len(members)), key=lambda i: members[i])
+    replica = 0
+    for level in sorted({weight for _, weight in members}):
+        standing = [i for i in order if members[i][1] >= level]
+        rounds, some = divmod(rest, len(standing))
+        if rounds >= level - replica:
+            rounds, some = level - replica, 0
+        for place, i in enumerate(standing):
+            counts[i] += rounds + (place < some)
+        rest -= rounds * len(standing) + some
+        replica = level
     return counts
 
 

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import MappingProxyType
 
@@ -30,6 +30,14 @@ class VipKey:
     prefix: IPNetwork
     protocol: int
     port: int
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Computed once: tables are keyed by it, and the hash of a network takes longer than the rest of a look-up.
+        object.__setattr__(self, "_hash", hash((self.prefix, self.protocol, self.port)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def protocol_name(self) -> str:

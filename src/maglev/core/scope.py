@@ -31,19 +31,20 @@ class Scope:
 
     def move_to(self, health: HealthStatus) -> set[IPNetwork]:
         """Take `health` for the present one; returns the prefixes on which a frontend is not what it was."""
-        before, after = self.health.frontends, health.frontends
-        self.health = health
+        older, self.health = self.health, health
+        before, after = older.frontends, health.frontends
         if before is after:
             return set()
         if not before:  # the first look of a session: everything is new
             self._names_on = _names_by_prefix(after)
             return set(self._names_on)
-        changed = [name for name, status in after.items() if before.get(name) is not status]
-        gone = [name for name in before if name not in after] if len(before) + len(changed) > len(after) else []
+        changed = health.moved_since(older)
+        new = [name for name in changed if name not in before]
+        gone = [name for name in before if name not in after] if len(after) - len(new) < len(before) else []
         touched = {before[name].frontend.vip.prefix for name in (*changed, *gone) if name in before}
-        if gone or any(name not in before or _is_redefined(before[name], after[name]) for name in changed):
+        if gone or any(name not in before or before[name].frontend is not changed[name].frontend for name in changed):
             self._names_on = _names_by_prefix(after)
-            touched |= {after[name].frontend.vip.prefix for name in changed}
+            touched |= {status.frontend.vip.prefix for status in changed.values()}
         for name in (*changed, *gone):
             self._wishes.pop(name, None)
         return touched
@@ -65,10 +66,6 @@ class Scope:
         backends = {each: self.health.backends[each].backend for each in status.frontend.backend_names}
         wish = self._wishes[name] = desired_vip(status.frontend, status.resolved, backends)
         return wish
-
-
-def _is_redefined(before: FrontendStatus, after: FrontendStatus) -> bool:
-    return before.frontend is not after.frontend
 
 
 def _names_by_prefix(frontends: Mapping[str, FrontendStatus]) -> Mapping[IPNetwork, Sequence[str]]:

@@ -9,6 +9,7 @@ from maglev.core.desired import Resolved
 from maglev.core.health import Health, Transition
 from maglev.core.model import Backend, Frontend, IPAddress, VipKey, VppInfo
 from maglev.core.plan import Observed
+from maglev.core.snapshot import changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,22 @@ class FrontendStatus:
 
 @dataclass(frozen=True, slots=True)
 class HealthStatus:
-    """Everything that probes decide: backends and frontends by name, in the order of the config."""
+    """Everything that probes decide: backends and frontends by name, in the order of the config.
+
+    `frontends` is the same object as before unless a backend changed its state; then every frontend that has this
+    backend is another object.
+    """
 
     backends: Mapping[str, BackendStatus] = field(default_factory=dict)
     frontends: Mapping[str, FrontendStatus] = field(default_factory=dict)
+
+    def moved_since(self, older: "HealthStatus") -> Mapping[str, FrontendStatus]:
+        """The frontends that are new or have a backend that changed its state, by name in the order of the config.
+
+        `older` may be any earlier status, not only the last; those of the checker are compared at the cost of what
+        changed, not of what there is. A frontend that has gone is not told.
+        """
+        return changed(self.frontends, older.frontends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A handler runs in one go, as in VPP's main thread; the answers of a dump are val
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from maglev.emulator import ip46, listing
@@ -188,10 +189,15 @@ def _address(wire: Any) -> bytes:
 
 def _vip_key(request: Fields) -> VipKey | None:
     pfx = request["pfx"]
-    plen = pfx.len + (ip46.IP4_PLEN if pfx.address.af == 0 else 0)
+    return _made_key(int(pfx.address.af), pfx.address.un.ip6, pfx.len, request["protocol"], request["port"])
+
+
+@lru_cache(maxsize=1 << 16)
+def _made_key(family: int, union: bytes, length: int, protocol: int, port: int) -> VipKey | None:
+    plen = length + (ip46.IP4_PLEN if family == 0 else 0)
     if plen > 128:
         return None  # VPP shifts by a negative number of bits here, and finds or makes who knows what
-    return VipKey.of(ip46.Prefix.of(_address(pfx.address), plen), request["protocol"], request["port"])
+    return VipKey.of(ip46.Prefix.of(ip46.decode(family, union), plen), protocol, port)
 
 
 def _vip_key_fields(key: VipKey) -> Fields:

@@ -257,7 +257,7 @@ class Lb:
         self._spread(vip)
 
     def _spread(self, vip: Vip) -> None:
-        vip.set_members((s.address, s.weight, index) for index, s in self.servers(vip) if s.used and s.weight)
+        vip.set_members(lambda: ((s.address, s.weight, i) for i, s in self.servers(vip) if s.used and s.weight))
 
     def _collect_servers(self, vip: Vip) -> None:
         now = self._now()

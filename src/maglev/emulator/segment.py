@@ -30,6 +30,7 @@ _ENTRY = struct.Struct("<I4xQ128s")
 _ENTRY_VALUE = 1  # in words of an entry
 
 _LINE = 64  # VPP aligns counters to cache lines, which makes the room before a vector one line too
+_VECTOR_HEADER = _LINE // 8 << 32 | 6 << 40
 _HEAP_START = 4096
 _U64 = (1 << 64) - 1
 
@@ -199,7 +200,7 @@ class SegmentWriter:
     def _set_length(self, vector: _Vector, length: int) -> None:
         vector.length = length
         # u32 length, u8 header size / 8, u8 log2 of the alignment; the rest VPP's allocator notes for itself.
-        struct.pack_into("<IBBxx", self._bytes, vector.at - 8, length, _LINE // 8, 6)
+        self.words[vector.at // 8 - 1] = length | _VECTOR_HEADER
 
 
 class _Counter:
@@ -224,7 +225,8 @@ class _Counter:
             return
         if all(index < vector.room for vector in self._vectors):
             for vector in self._vectors:
-                writer.lengthen(vector, index + 1)
+                if index >= vector.length:
+                    writer.lengthen(vector, index + 1)
             return
         with writer.moving():
             # One after the other, so that a full segment leaves vectors of unequal length and nothing dangling.
@@ -234,10 +236,10 @@ class _Counter:
 
     def zero(self, index: int) -> None:
         """Set the element back to 0 in every thread."""
+        words = self._writer.words
         for thread in range(self.threads):
             at = self._at(thread, index)
-            for word in range(at, at + self.words_each):
-                self._writer.words[word] = 0
+            words[at] = words[at + self.words_each - 1] = 0
 
     def _at(self, thread: int, index: int) -> int:
         vector = self._vectors[thread]

@@ -1,7 +1,7 @@
 """What the lb plugin keeps: VIPs, application servers, their parameters; must not know what may be done with them."""
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from maglev.core import flowtable
@@ -10,6 +10,9 @@ from maglev.emulator.fib import Route
 from maglev.emulator.pool import Pool
 
 ANY_PROTOCOL, ANY_PORT = 255, 0
+
+Member = tuple[bytes, int, int]
+"""Address, weight and AS pool index of one that gets new flows."""
 
 
 class Encap(enum.IntEnum):
@@ -133,24 +136,30 @@ class Vip:
     as_indexes: Pool[int] = field(default_factory=Pool)
     servers: dict[bytes, int] = field(default_factory=dict)
     """AS pool index by address."""
-    members: tuple[tuple[bytes, int, int], ...] = ()
-    """Address, weight and AS pool index of those that get new flows."""
+    _members: tuple[Member, ...] = field(default=(), init=False, repr=False)
+    _ask: Callable[[], Iterable[Member]] | None = field(default=None, init=False, repr=False)
     _owners: Sequence[int] | None = field(default=None, init=False, repr=False)
 
-    def set_members(self, members: Iterator[tuple[bytes, int, int]]) -> None:
-        """Replace those that get new flows; the table itself is only built when a flow asks for it."""
-        self.members = tuple(sorted(members))
+    def set_members(self, ask: Callable[[], Iterable[Member]]) -> None:
+        """Others may get new flows now: `ask` tells who, called when a flow or a listing has to know."""
+        self._ask = ask
         self._owners = None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Those that get new flows, by address."""
+        if self._ask is not None:
+            self._members, self._ask = tuple(sorted(self._ask())), None
+        return self._members
 
     def owner(self, flow: int) -> int:
         """The AS pool index that a new flow goes to, 0 if there is none."""
-        if not self.members:
+        members = self.members
+        if not members:
             return 0
         if self._owners is None:
-            self._owners = flowtable.build(
-                self.table_length, [(address, weight) for address, weight, _ in self.members]
-            )
-        return self.members[self._owners[flow & self.table_length - 1]][2]
+            self._owners = flowtable.build(self.table_length, [(address, weight) for address, weight, _ in members])
+        return members[self._owners[flow & self.table_length - 1]][2]
 
     def buckets(self) -> dict[int, int]:
         """How many buckets each member has, by AS pool index."""

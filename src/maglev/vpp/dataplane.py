@@ -5,8 +5,7 @@ index, src_ip_sticky, flows, load-balance index), and the FIB (where a VIP's pre
 for milliseconds per thousand VIPs, so it is to be rare.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -24,13 +23,13 @@ from maglev.vpp.transport import Answer, Ask, Call, Emit
 
 LISTING = "show lb vips verbose"
 SLICE = 256
-"""Ops made ready at a time before others get their turn."""
+"""Answers read at a time before others get their turn."""
 
 
 class Transport(Protocol):
     """What carries our questions to VPP."""
 
-    async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
+    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
         """Send all in order, return the answers in order."""
         ...
 
@@ -48,13 +47,21 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class _Listed:
+    """The live VIPs of the listing, and the load-balance index of each backend."""
+
+    vips: Mapping[VipKey, ListedVip]
+    backends: Mapping[IPAddress, int]
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """What the first questions told, and the routes to ask for next; `fault` says why there is no `listed`."""
 
     conf: LbConf
     vips: list[VipRecord]
     backends: Mapping[VipKey, list[BackendRecord]]
-    listed: Mapping[VipKey, ListedVip] | None
+    listed: _Listed | None
     fault: str
     lookups: Mapping[IPNetwork, Call]
 
@@ -78,6 +85,8 @@ class LbTable:
         self._records = records
         self._emit = emit
         self._routes: Mapping[IPNetwork, _Route] = {}
+        self._counted: Mapping[IPNetwork, int] = {}
+        self._places: Mapping[VipKey, int] = {}  # of the audit that all these routes are of
 
     async def audit(self) -> Audit:
         """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told."""
@@ -95,17 +104,30 @@ class LbTable:
         cost_s += trio.current_time() - asked_at
         return replace(await trio.to_thread.run_sync(self._together, reading, routes), cost_s=cost_s)
 
-    async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
-        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""
-        calls: list[Call | Refused] = []
-        for start in range(0, len(ops), SLICE):
-            calls += [self._prepared(op) for op in ops[start : start + SLICE]]
+    async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
+        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError.
+
+        They are taken and made ready a few at a time, while VPP works on those before: an iterator may end them when
+        it likes.
+        """
+        taken: list[tuple[Op, Call | Refused]] = []
+
+        def calls() -> Iterator[Call]:
+            for op in ops:
+                call = self._prepared(op)
+                taken.append((op, call))
+                if isinstance(call, Call):
+                    yield call
+
+        answers = iter(await self._transport.exchange(calls()))
+        results: list[Refused | None] = []
+        for start in range(0, len(taken), SLICE):
+            results += [
+                call if isinstance(call, Refused) else self._answer(op, call, next(answers))
+                for op, call in taken[start : start + SLICE]
+            ]
             await trio.lowlevel.checkpoint()
-        answers = iter(await self._transport.exchange([call for call in calls if isinstance(call, Call)]))
-        return [
-            call if isinstance(call, Refused) else self._answer(op, call, next(answers))
-            for op, call in zip(ops, calls, strict=True)
-        ]
+        return results
 
     async def cli(self, command: str) -> str:
         """The output of a CLI command. Raises Refused when VPP does not know it."""
@@ -132,19 +154,21 @@ class LbTable:
     def _read(self, answers: list[Answer]) -> _Reading:
         conf, vips, backends, listing = answers
         live = self._records.read_vips(vips)
-        by_vip: dict[VipKey, list[BackendRecord]] = defaultdict(list)
-        for record in self._records.read_backends(backends):
-            by_vip[record.vip].append(record)
+        by_vip = self._records.read_backends(backends)
         listed, fault = None, ""
         try:
-            listed = _live(self._records.read_cli(listing[0]), {vip.key for vip in live})
+            listed = _live(self._records.read_cli(listing[0]), {vip.key: vip.key for vip in live})
         except ProtocolError as error:
             fault = str(error)
-        lookups = {prefix: self._records.route(prefix) for prefix in self._unknown_routes(listed or {})}
+        lookups = {
+            prefix: self._records.route(prefix) for prefix in self._unknown_routes(listed.vips if listed else {})
+        }
         return _Reading(self._records.read_conf(conf[0]), live, by_vip, listed, fault, lookups)
 
     def _unknown_routes(self, listed: Mapping[VipKey, ListedVip]) -> list[IPNetwork]:
         """Prefixes to look up, in numeric order; each look-up stops VPP's workers, so no known one is asked again."""
+        if _places(listed) == self._places:
+            return []
         slots = _slots(listed)
         unknown = [p for p in slots if (known := self._routes.get(p)) is None or known.slots != slots[p]]
         return sorted(unknown, key=lambda prefix: (prefix.version, prefix))
@@ -152,7 +176,17 @@ class LbTable:
     def _together(self, reading: _Reading, answers: list[Answer]) -> Audit:
         if reading.listed is None:
             return Audit(_observed(reading), None)
-        slots = _slots(reading.listed)
+        places = _places(reading.listed.vips)
+        if places != self._places:
+            self._routes = self._looked_up(reading, _slots(reading.listed.vips), answers)
+            self._counted = {prefix: route.index for prefix, route in self._routes.items()}
+            # Where a look-up told nothing, the next audit is to ask again.
+            self._places = places if all(key.prefix in self._counted for key in places) else {}
+        return Audit(_observed(reading), Indexes(places, self._counted, reading.listed.backends))
+
+    def _looked_up(
+        self, reading: _Reading, slots: Mapping[IPNetwork, frozenset[int]], answers: list[Answer]
+    ) -> dict[IPNetwork, _Route]:
         routes = {prefix: route for prefix, route in self._routes.items() if slots.get(prefix) == route.slots}
         for prefix, answer in zip(reading.lookups, answers, strict=True):
             retval, index = self._records.read_route(answer[0])
@@ -161,8 +195,12 @@ class LbTable:
             if retval:
                 raise ProtocolError("VPP does not tell a route", prefix=prefix, retval=retval)
             routes[prefix] = _Route(slots[prefix], index)
-        self._routes = routes
-        return Audit(_observed(reading), _indexes(reading.listed, routes))
+        return routes
+
+
+def _places(listed: Mapping[VipKey, ListedVip]) -> dict[VipKey, int]:
+    """The pool index of each VIP."""
+    return {key: vip.index for key, vip in listed.items()}
 
 
 def _slots(listed: Mapping[VipKey, ListedVip]) -> dict[IPNetwork, frozenset[int]]:
@@ -173,17 +211,20 @@ def _slots(listed: Mapping[VipKey, ListedVip]) -> dict[IPNetwork, frozenset[int]
     return slots
 
 
-def _live(answer: tuple[int, str], dumped: set[VipKey]) -> dict[VipKey, ListedVip]:
-    """The live VIPs of the listing, if they are those of the dump, and each backend has one load-balance index."""
+def _live(answer: tuple[int, str], dumped: Mapping[VipKey, VipKey]) -> _Listed:
+    """The live VIPs of the listing, if they are those of the dump, and each backend has one load-balance index.
+
+    The keys are the dump's own, which are quick to look up.
+    """
     retval, text = answer
     if retval:
         raise ProtocolError("VPP does not list its VIPs", command=LISTING, retval=retval, seen=repr(text[:200]))
     live: dict[VipKey, ListedVip] = {}
     for vip in parse_listing(text):
-        if vip.is_live and live.setdefault(vip.key, vip) is not vip:
+        if vip.is_live and live.setdefault(dumped.get(vip.key, vip.key), vip) is not vip:
             raise ProtocolError("VPP lists one VIP twice", vip=vip.key)
-    if live.keys() != dumped:
-        odd = sorted(live.keys() ^ dumped, key=lambda key: key.order)
+    if live.keys() != dumped.keys():
+        odd = sorted(live.keys() ^ dumped.keys(), key=lambda key: key.order)
         raise ProtocolError(
             "VPP's listing and its dump name different VIPs", listed=len(live), dumped=len(dumped), first=odd[0]
         )
@@ -192,30 +233,22 @@ def _live(answer: tuple[int, str], dumped: set[VipKey]) -> dict[VipKey, ListedVi
         for backend in vip.backends:
             if backend.is_live and seen.setdefault(backend.address, backend.dpo) != backend.dpo:
                 raise ProtocolError("VPP lists a backend with two load-balance indexes", backend=backend.address)
-    return live
+    return _Listed(live, seen)
 
 
 def _observed(reading: _Reading) -> Observed:
     vips: dict[VipKey, ObservedVip] = {}
-    for vip in reading.vips:
-        listed = reading.listed[vip.key] if reading.listed is not None else None
+    for key, encap, table_length in reading.vips:
+        listed = reading.listed.vips[key] if reading.listed is not None else None
         flows = {b.address: b.flows for b in listed.backends if b.is_live} if listed else {}
-        vips[vip.key] = ObservedVip(
-            vip.encap,
+        vips[key] = ObservedVip(
+            encap,
             listed.src_ip_sticky if listed else None,
             # The dump has 16 bits for it: 65536 comes back as 0, and so would any longer one.
-            listed.table_length if listed else vip.table_length or 65536,
+            listed.table_length if listed else table_length or 65536,
             {
-                record.address: ObservedBackend(record.weight, buckets=record.buckets, flows=flows.get(record.address))
-                for record in reading.backends.get(vip.key, ())
+                address: ObservedBackend(weight, False, buckets, flows.get(address))
+                for address, weight, buckets in reading.backends.get(key, ())
             },
         )
     return Observed(reading.conf, vips)
-
-
-def _indexes(listed: Mapping[VipKey, ListedVip], routes: Mapping[IPNetwork, _Route]) -> Indexes:
-    vips = listed.values()
-    backends = {backend.address: backend.dpo for vip in vips for backend in vip.backends if backend.is_live}
-    return Indexes(
-        {vip.key: vip.index for vip in vips}, {prefix: route.index for prefix, route in routes.items()}, backends
-    )

@@ -5,9 +5,9 @@ IPv6 ones whose first 12 bytes are 0, and takes every address of that form for I
 cannot be a VIP, and as a backend is refused by VPP.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, assert_never
+from typing import NamedTuple, assert_never
 
 from maglev.core.model import MAX_WEIGHT, Encap, IPAddress, IPNetwork, LbConf, VipKey
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
@@ -21,12 +21,14 @@ IS_LIVE = 0x1
 MAX_TABLE_LENGTH = 1 << 24
 """The longest table we ask for (64 MB in VPP); a wrong length costs VPP its memory, and 0 its life."""
 
+REMEMBERED = 1 << 16
+"""Addresses, and keys of VIPs, that are kept from one dump to the next."""
+
 _EVERYTHING = (AF_IP4, b"", 0)
 _FIRST_UNMISTAKABLE = IPv6Address(1 << 32)
 
 
-@dataclass(frozen=True, slots=True)
-class VipRecord:
+class VipRecord(NamedTuple):
     """A live VIP as lb_vip_dump tells it."""
 
     key: VipKey
@@ -34,11 +36,9 @@ class VipRecord:
     table_length: int
 
 
-@dataclass(frozen=True, slots=True)
-class BackendRecord:
+class BackendRecord(NamedTuple):
     """A live backend as lb_as_v2_dump tells it."""
 
-    vip: VipKey
     address: IPAddress
     weight: int
     buckets: int
@@ -49,6 +49,7 @@ class Records:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._latest: tuple[VipKey | None, tuple[int, bytes, int, int, int]] = (None, (0, b"", 0, 0, 0))
         self.conf = Call("lb_conf_get", wire.conf_get(), "lb_conf_get_reply")
         # A non-zero IPv4 prefix as filter matches nothing: take everything, and filter here.
         self.vips = Dump("lb_vip_dump", wire.vip_dump(*_EVERYTHING, 0, 0, 0, 0), "lb_vip_details")
@@ -85,18 +86,24 @@ class Records:
                 return self._backend(vip, address, 0, is_del=True)
             case SetWeight(vip, address, weight, flush):
                 _check_weight(op, weight)
-                body = wire.weight(*_key(vip), *_address(address), weight, flush)
+                body = wire.weight(*self._key(vip), *_address(address), weight, flush)
                 return Call("lb_as_set_weight", body, "lb_as_set_weight_reply")
             case _:
                 assert_never(op)
 
     def _vip(self, vip: VipKey, encap: int, length: int, sticky: bool, *, is_del: bool) -> Call:
-        body = self._wire.vip(*_key(vip), encap, 0, 0, 0, 0, length, sticky, is_del)
+        body = self._wire.vip(*self._key(vip), encap, 0, 0, 0, 0, length, sticky, is_del)
         return Call("lb_add_del_vip_v2", body, "lb_add_del_vip_v2_reply")
 
     def _backend(self, vip: VipKey, address: IPAddress, weight: int, *, is_del: bool) -> Call:
-        body = self._wire.backend(*_key(vip), *_address(address), weight, is_del, True)
+        body = self._wire.backend(*self._key(vip), *_address(address), weight, is_del, True)
         return Call("lb_add_del_as_v2", body, "lb_add_del_as_v2_reply")
+
+    def _key(self, vip: VipKey) -> tuple[int, bytes, int, int, int]:
+        """As the wire has it; kept for the next op, as plans go on with the same VIP."""
+        if self._latest[0] is not vip:
+            self._latest = vip, _key(vip)
+        return self._latest[1]
 
     def retval(self, reply: bytes) -> int:
         """What VPP answered to an op."""
@@ -121,42 +128,22 @@ class Records:
 
     def read_vips(self, details: list[bytes]) -> list[VipRecord]:
         """The live VIPs; VPP does not list the others."""
-        keys = _Keys()
         return [
-            VipRecord(keys.key(family, packed, length, protocol, port), _encap(encap), table_length)
-            for family, packed, length, protocol, port, encap, table_length in map(self._wire.vip_details, details)
+            VipRecord(_named(*raw), _encap(encap), table_length)
+            for *raw, encap, table_length in map(self._wire.vip_details, details)
         ]
 
-    def read_backends(self, details: list[bytes]) -> list[BackendRecord]:
-        """The live backends of all VIPs."""
-        keys = _Keys()
-        return [
-            BackendRecord(keys.key(*vip), keys.address(family, packed), weight, buckets)
-            for *vip, family, packed, flags, weight, buckets in map(self._wire.backend_details, details)
-            if flags & IS_LIVE
-        ]
-
-
-class _Keys:
-    """Makes each address and key of a dump once: the ipaddress module takes its time, and a dump repeats them."""
-
-    def __init__(self) -> None:
-        self._keys: dict[tuple[Any, ...], VipKey] = {}
-        self._addresses: dict[tuple[int, bytes], IPAddress] = {}
-
-    def key(self, family: int, packed: bytes, length: int, protocol: int, port: int) -> VipKey:
-        raw = (family, packed, length, protocol, port)
-        found = self._keys.get(raw)
-        if found is None:
-            found = self._keys[raw] = VipKey(_network(family, packed, length), protocol, port)
-        return found
-
-    def address(self, family: int, packed: bytes) -> IPAddress:
-        raw = (family, packed)
-        found = self._addresses.get(raw)
-        if found is None:
-            found = self._addresses[raw] = _unpacked(family, packed)
-        return found
+    def read_backends(self, details: list[bytes]) -> dict[VipKey, list[BackendRecord]]:
+        """The live backends of each VIP that has any."""
+        found: dict[tuple[int, bytes, int, int, int], list[BackendRecord]] = {}
+        for af, un, length, protocol, port, family, packed, flags, weight, buckets in map(
+            self._wire.backend_details, details
+        ):
+            if not flags & IS_LIVE:
+                continue
+            records = found.setdefault((af, un, length, protocol, port), [])
+            records.append(BackendRecord(_unpacked(family, packed), weight, buckets))
+        return {_named(*raw): records for raw, records in found.items()}
 
 
 def _prefix(prefix: IPNetwork) -> tuple[int, bytes, int]:
@@ -171,6 +158,14 @@ def _key(vip: VipKey) -> tuple[int, bytes, int, int, int]:
     return (*_prefix(vip.prefix), vip.protocol, vip.port)
 
 
+# The ipaddress module takes its time, a dump repeats the same, and the next one repeats it all: the same objects, which
+# are quick to compare.
+@lru_cache(maxsize=REMEMBERED)
+def _named(family: int, packed: bytes, length: int, protocol: int, port: int) -> VipKey:
+    return VipKey(_network(family, packed, length), protocol, port)
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _unpacked(family: int, packed: bytes) -> IPAddress:
     match family:
         case 0:

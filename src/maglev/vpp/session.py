@@ -1,6 +1,6 @@
 """A connected VPP: both sockets as one unit, made, kept alive and made again; must not know what it is used for."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ class Session:
         """Read VPP's whole LB table."""
         return await self.table.audit()
 
-    async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
+    async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
         """Send `ops` in order, pipelined; one answer per op, None for done."""
         return await self.table.execute(ops)
 

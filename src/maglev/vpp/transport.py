@@ -9,9 +9,11 @@
 """
 
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import NoReturn
 
 import trio
@@ -22,6 +24,8 @@ from maglev.vpp.framing import Splitter
 
 WINDOW = 256
 """Requests on their way at once: enough to keep VPP busy, few enough that a cancelled burst ends soon."""
+BURST = WINDOW // 2
+"""Requests made ready and sent in one go: VPP still has as many to work on."""
 MAX_DUMP = 64 * 1024 * 1024
 """Bytes of one dump; 40,000 backends are 2.5 MB."""
 CHUNK = 64 * 1024
@@ -62,9 +66,9 @@ Answer = list[bytes]
 
 @dataclass(slots=True)
 class _Batch:
-    """What one exchange waits for."""
+    """What one exchange waits for: answers, and, as one of them, that all is sent."""
 
-    missing: int
+    missing: int = 1
     done: trio.Event = field(default_factory=trio.Event)
     is_abandoned: bool = False
 
@@ -100,25 +104,28 @@ class Transport:
         """When VPP last sent anything, by trio's clock: no ping is needed to see that it lives."""
         self._lost = trio.Event()
 
-    async def exchange(self, asks: Sequence[Ask]) -> list[Answer]:
+    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
         """Send all `asks` in order, pipelined, and return their answers in order.
 
-        Raises Unavailable or ProtocolError when the connection is lost before all are answered; what VPP has done by
-        then is unknown. The same holds when cancelled.
+        They are taken from `asks` a few at a time while VPP works on those before, so an iterator may make them, and
+        end when it likes. Raises Unavailable or ProtocolError when the connection is lost before all are answered;
+        what VPP has done by then is unknown. The same holds when cancelled.
         """
         await trio.lowlevel.checkpoint()
-        answers: list[Answer] = [[] for _ in asks]
-        if not asks:
-            return answers
-        batch = _Batch(len(asks))
+        answers: list[Answer] = []
+        remaining = iter(asks)
+        batch = _Batch()
         try:
-            sent = 0
-            while sent < len(asks):
-                free = await self._room()
-                for ask, answer in zip(asks[sent : sent + free], answers[sent : sent + free], strict=True):
+            while burst := list(islice(remaining, BURST)):
+                await self._room()
+                for ask in burst:
+                    answer: Answer = []
+                    answers.append(answer)
                     self._put(ask, answer, batch)
-                sent += free
-            await batch.done.wait()
+                self._filled.set()
+            batch.missing -= 1
+            if batch.missing:
+                await batch.done.wait()
         finally:
             batch.is_abandoned = True
         if batch.missing:
@@ -139,16 +146,16 @@ class Transport:
         """From now on there is no connection: whoever waits, or asks later, is told."""
         self._fail(Unavailable("the session with VPP was closed"), None)
 
-    async def _room(self) -> int:
-        """How many requests may be sent now, at least one."""
-        while len(self._pending) >= WINDOW and self._failure is None:
+    async def _room(self) -> None:
+        """Wait until a burst may be sent."""
+        while len(self._pending) > WINDOW - BURST and self._failure is None:
             await self._freed.wait()
         if self._failure is not None:
             self._raise_failure()
-        return WINDOW - len(self._pending)
 
     def _put(self, ask: Ask, answer: Answer, batch: _Batch) -> None:
         context = self._next_context()
+        batch.missing += 1
         match ask:
             case Call(message, body, reply):
                 self._pending[context] = _Pending(batch, answer, self._ids[reply], self._ids[reply])
@@ -167,8 +174,7 @@ class Transport:
     def _frame(self, message: str, context: int, body: bytes) -> None:
         header = _REQUEST.pack(0, _HEADER_SIZE + len(body), 0, self._ids[message], self._client_index, context)
         self._outbox.append(header + body)
-        self._filled.set()
-        self._emit(VppMessage(message, "send", "ok"))
+        self._emit(_event(message, "send", "ok"))
 
     async def write(self) -> None:
         """Send what is asked, as much at once as there is; ends when the connection is lost."""
@@ -206,14 +212,14 @@ class Transport:
         number, context = _REPLY.unpack_from(message)
         pending = self._pending.get(context)
         if pending is None or number not in (pending.item, pending.last):
-            self._emit(VppMessage(self._names.get(number, f"message {number}"), "recv", "unexpected"))
+            self._emit(_event(self._names.get(number, f"message {number}"), "recv", "unexpected"))
             return
         if number == pending.item:
             self._collect(pending, number, message)
         if number != pending.last:
-            self._emit(VppMessage(self._names[number], "recv", "ok"))
+            self._emit(_event(self._names[number], "recv", "ok"))
             return
-        self._emit(VppMessage(self._names[number], "recv", _result(message)))
+        self._emit(_event(self._names[number], "recv", _result(message)))
         del self._pending[context]
         batch = pending.batch
         batch.missing -= 1
@@ -275,6 +281,12 @@ async def running(
             raise
         only = group.exceptions[0]
         raise only from only.__cause__
+
+
+@lru_cache(maxsize=1024)
+def _event(message: str, direction: str, result: str) -> VppMessage:
+    """The same few come again and again, and making one takes longer than finding it."""
+    return VppMessage(message, direction, result)
 
 
 def _result(message: bytes) -> str:
