@@ -1,8 +1,9 @@
 """A data plane that refuses what VPP would refuse, and builders of small values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from itertools import islice
 from typing import TypeVar
 
 import trio
@@ -29,6 +30,8 @@ from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Observed, O
 from maglev.errors import Refused, Unavailable
 
 E = TypeVar("E")
+
+BURST = 512  # operations that the fake takes at a time
 
 CONF = LbConf(IPv4Address("192.0.2.254"), IPv6Address("2001:db8::fe"), 1024, 40)
 CHECK = HealthCheck("tcp", TcpSpec(80, None), Timing(10, 1, 5, 1), Policy(2, 3), None, None)
@@ -82,6 +85,11 @@ class FakeVpp:
         if self.is_lost:
             raise Unavailable("the session is lost")
         return [self._one(op) for op in ops]
+
+    async def stream(self, ops: Iterable[Op]) -> AsyncGenerator[list[tuple[Op, Refused | None]], None]:
+        taken = iter(ops)
+        while burst := list(islice(taken, BURST)):
+            yield list(zip(burst, await self.execute(burst), strict=True))
 
     def _one(self, op: Op) -> Refused | None:
         self.executed.append(op)

@@ -321,5 +321,5 @@ async def test_what_was_acknowledged_before_a_session_was_lost_is_told(autojump_
 
     with pytest.raises(Unavailable):
         await bench.subject.serve(bench.vpp)
-    assert len(bench.journal.of(OpApplied)) == len(bench.vpp.executed) == 601
+    assert len(bench.journal.of(OpApplied)) == len(bench.vpp.executed) == 512
     assert [event.ops for event in bench.journal.of(Programmed)] == [tuple(bench.vpp.executed)]

@@ -1,6 +1,6 @@
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -15,7 +15,7 @@ from maglev.errors import ProtocolError, Refused
 from maglev.vpp.dataplane import LISTING, LbTable
 from maglev.vpp.definitions import read_definitions
 from maglev.vpp.records import Records
-from maglev.vpp.transport import Answer, Ask
+from maglev.vpp.transport import Answer, Ask, Call
 from maglev.vpp.wire import Wire
 from tests.vpp.samples import DEFINITIONS
 
@@ -96,6 +96,11 @@ class Canned:
         asked = list(asks)
         self.asked += asked
         return [self._one(ask) for ask in asked]
+
+    async def stream(self, calls: Iterable[Call]) -> AsyncGenerator[list[bytes], None]:
+        for call in calls:
+            ((reply,),) = await self.exchange([call])
+            yield [reply]
 
     def _one(self, ask: Ask) -> Answer:
         frames = self._answers[ask.message]

@@ -1,6 +1,6 @@
 """What the loops need of the world; adapters fit these shapes without importing them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,8 +43,11 @@ class Dataplane(Protocol):
         """Read the whole table; stops VPP's workers for milliseconds, so it is to be rare."""
         ...
 
-    async def execute(self, ops: Sequence[Op]) -> Sequence[Refused | None]:
-        """Send `ops` in order, pipelined; one answer per op, None for done."""
+    def stream(self, ops: Iterable[Op]) -> AsyncGenerator[Sequence[tuple[Op, Refused | None]], None]:
+        """Send `ops` in order, pipelined; yields each op with its answer, None for done, in order, some at a time.
+
+        Ops are taken from the iterable a few at a time, while those before are on their way.
+        """
         ...
 
 

@@ -1,14 +1,15 @@
 """Makes VPP's LB table equal to what health asks for, for as long as one session lasts; decides nothing itself.
 
 Edges wake, levels decide: whatever woke it, it lets the agenda look at what is, and writes what the agenda has in its
-queue, a batch at a time. Between two batches it looks again, so that a failover never waits for a long plan.
+queue. A write is a stream that ends at the next step when the health moves on: a failover waits for no long plan.
 
 VPP's table is read again (an audit) at the start of a session, where an answer put it in doubt, after VIPs or backends
 were added or removed (VPP's counter indexes moved with them), when asked to, and on the sync interval for drift. An
 audit stops VPP's workers for milliseconds, so there is no other, and core.audits bounds their share of the time.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
 
@@ -16,19 +17,20 @@ import trio
 
 from maglev.control.cell import Cell
 from maglev.control.ports import Clock, Dataplane, Emit
-from maglev.core.agenda import Agenda, Answer
+from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditPace, AuditReason
 from maglev.core.counters import Indexes
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, OpApplied, OpRefused, Programmed
 from maglev.core.holdback import Holdback
 from maglev.core.model import LbConf
 from maglev.core.observed import MEMBERSHIP, Op, SetConf
+from maglev.core.plan import Step
 from maglev.core.status import HealthStatus, LbStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Unavailable
 
-OPERATION_DEADLINE_S = 60.0  # for one audit or one batch; a VPP that needs longer is as good as gone
-BATCH = 512  # operations between two looks at the health
+OPERATION_DEADLINE_S = 60.0  # for an audit, or the next answer to a write; a VPP that needs longer is as good as gone
+BATCH = 512  # operations before those that wait for the answer to one of them
 MANY_DONE = 50_000  # operations told in one event at most
 
 T = TypeVar("T")
@@ -70,6 +72,7 @@ class Reconciler:
         self._holdback = Holdback()
         self._started_at = trio.current_time()  # a lost session does not start the warmup again
         self._pen = trio.Lock()  # whoever holds it may write
+        self._is_finishing = False
         self._is_asked = trio.Event()  # for a sync
         self.lb: Cell[LbStatus | None] = Cell(None)
         self.indexes: Cell[Indexes | None] = Cell(None)
@@ -104,11 +107,12 @@ class Reconciler:
         self._is_asked.set()
 
     async def finish(self) -> None:
-        """Let the batch under way come to its end, and write nothing ever after.
+        """Let the step under way come to its end, and write nothing ever after.
 
-        A batch ends where the table may be left (`core.plan.Step`): no VIP has been torn down without its return,
-        unless VPP refused part of it. How long that may take is the caller's to bound.
+        There the table may be left (`core.plan.Step`): no VIP has been torn down without its return, unless VPP refused
+        part of it. How long that may take is the caller's to bound.
         """
+        self._is_finishing = True
         await self._pen.acquire()
 
     def _elapsed_s(self) -> float:
@@ -146,40 +150,54 @@ class Reconciler:
         self._publish(work)
 
     async def _write(self, dataplane: Dataplane, work: _Work) -> None:
-        """Send one batch: first what waits for nothing, then what waited for that."""
-        steps = work.agenda.take(BATCH)
-        ops = [op for step in steps for op in step.ops]
-        if any(isinstance(op, MEMBERSHIP) for op in (*ops, *(op for step in steps for op in step.then))):
-            self.indexes.set(None)
-        self._warn_of_conf(ops, work)
+        """Send what is queued, until the health moves on or what was sent has to be answered before the next."""
+        sent: list[Step] = []
+        refused: set[Op] = set()
         async with self._pen:
-            work.wrote_at = trio.current_time()
-            answers = await self._send(dataplane, ops, work)
-            refused = {op for op, reason in answers if reason is not None}
-            then = [op for step in steps if refused.isdisjoint(step.ops) for op in step.then]
-            answers += await self._send(dataplane, then, work)
-            work.wrote_at = trio.current_time()
-        for op, reason in work.agenda.answered(answers, trio.current_time()):
-            self._emit(OpRefused(op, reason))
-        if len(work.done) >= MANY_DONE:
-            self._tell(work)
+            await self._send(dataplane, self._taken(work, sent), work, refused)
+            then = [op for step in sent if refused.isdisjoint(step.ops) for op in step.then]
+            await self._send(dataplane, then, work, refused)
 
-    async def _send(self, dataplane: Dataplane, ops: Sequence[Op], work: _Work) -> list[Answer]:
-        if not ops:
-            return []
-        refusals = await self._under_deadline("a batch of writes", partial(dataplane.execute, ops))
-        answers = [(op, None if no is None else str(no)) for op, no in zip(ops, refusals, strict=True)]
-        for op, reason in answers:
-            if reason is None:
-                work.done.append(op)
-                self._emit(OpApplied(op))
-        return answers
+    def _taken(self, work: _Work, sent: list[Step]) -> Iterator[Op]:
+        """Operations off the queue, step by step into `sent`; asked for while those before are on their way."""
+        count, is_awaited = 0, False
+        while work.agenda.queue and not (self._is_finishing or work.agenda.is_outdated_by(self._health.value)):
+            if is_awaited and count >= BATCH:
+                return
+            step = work.agenda.take()
+            sent.append(step)
+            self._prepare(step, work)
+            count += len(step.ops)
+            is_awaited |= bool(step.then)
+            yield from step.ops
 
-    def _warn_of_conf(self, ops: Sequence[Op], work: _Work) -> None:
+    def _prepare(self, step: Step, work: _Work) -> None:
+        """What others must know before the step is sent."""
+        work.wrote_at = trio.current_time()
         shadow = work.agenda.shadow
-        for op in ops:
+        for op in (*step.ops, *step.then):
             if isinstance(op, SetConf) and shadow is not None:
                 self._emit(ConfChange(shadow.observed.conf, op.conf, has_vips=bool(shadow.observed.vips)))
+            elif isinstance(op, MEMBERSHIP) and self.indexes.value is not None:
+                self.indexes.set(None)
+
+    async def _send(self, dataplane: Dataplane, ops: Iterable[Op], work: _Work, refused: set[Op]) -> None:
+        """Send `ops`, and take in the answers as they come."""
+        async with aclosing(dataplane.stream(ops)) as chunks:
+            while (chunk := await self._under_deadline("a write", partial(anext, chunks, None))) is not None:
+                work.wrote_at = now = trio.current_time()
+                answers = [(op, None if no is None else str(no)) for op, no in chunk]
+                for op, reason in answers:
+                    if reason is None:
+                        work.done.append(op)
+                        self._emit(OpApplied(op))
+                    else:
+                        refused.add(op)
+                for op, reason in work.agenda.answered(answers, now):
+                    self._emit(OpRefused(op, reason))
+                self._publish(work)
+                if len(work.done) >= MANY_DONE:
+                    self._tell(work)
 
     def _publish(self, work: _Work) -> None:
         agenda = work.agenda

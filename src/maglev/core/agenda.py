@@ -6,6 +6,7 @@ as desired, what it needs is held (core.refusals), or it is in doubt (core.shado
 """
 
 from bisect import insort
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
@@ -14,7 +15,7 @@ from maglev.core.audits import AuditReason
 from maglev.core.desired import Desired
 from maglev.core.model import IPNetwork, LbConf, VipKey
 from maglev.core.observed import Observed, Op, SetConf, with_flushed
-from maglev.core.plan import NOTHING_HELD, Held, Step, conf_step, first_batch, in_order, steps_on
+from maglev.core.plan import NOTHING_HELD, Held, Step, conf_step, in_order, steps_on
 from maglev.core.refusals import Refusal
 from maglev.core.scope import Scope
 from maglev.core.shadow import Shadow
@@ -34,7 +35,7 @@ class Agenda:
 
     def __init__(self, conf: LbConf | None, warmup: Warmup) -> None:
         self.shadow: Shadow | None = None
-        self.queue: list[Step] = []
+        self.queue: deque[Step] = deque()
         self.drift: list[Op] = []
         self._wish = Desired(conf, {})  # of global parameters; that of VIPs is worked out by prefix
         self._warmup = warmup
@@ -68,7 +69,7 @@ class Agenda:
             shadow.found(key, with_flushed(vip, known.vips.get(key)))
             if number % SLICE == 0:
                 yield
-        self.shadow, self.queue = shadow, []
+        self.shadow, self.queue = shadow, deque()
         self._stale |= self._scope.prefixes | shadow.prefixes
 
     def forgive(self) -> None:
@@ -120,11 +121,9 @@ class Agenda:
             op for op in self._refusals if (op not in wanted if _prefix(op) in planned else op in self._moot)
         )
 
-    def take(self, size: int) -> list[Step]:
-        """The next steps, out of the queue: of `size` operations, and on to the end of a step."""
-        count = first_batch(self.queue, size)
-        steps, self.queue = self.queue[:count], self.queue[count:]
-        return steps
+    def take(self) -> Step:
+        """The next step, out of the queue."""
+        return self.queue.popleft()
 
     def answered(self, answers: Sequence[Answer], now_s: float) -> list[tuple[Op, str]]:
         """Take in what VPP answered, in order; returns the refusals worth telling, the first of each VIP."""
@@ -176,7 +175,7 @@ class Agenda:
         else:
             for step in fresh:
                 insort(kept, step, key=attrgetter("order"))
-        self.queue = kept
+        self.queue = deque(kept)
 
 
 def _ops(steps: Iterable[Step]) -> Iterator[Op]:

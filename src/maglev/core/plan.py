@@ -64,7 +64,6 @@ __all__ = [
     "advance",
     "carry_flushed",
     "conf_step",
-    "first_batch",
     "in_order",
     "plan",
     "steps_on",
@@ -130,16 +129,6 @@ def plan(
 def in_order(steps: Iterable[Step]) -> list[Step]:
     """Rules 1 and 2."""
     return sorted(steps, key=attrgetter("order"))
-
-
-def first_batch(steps: Sequence[Step], size: int) -> int:
-    """How many of `steps` come to `size` operations or, if they all come to less, their number."""
-    count = 0
-    for number, step in enumerate(steps, 1):
-        count += len(step.ops) + len(step.then)
-        if count >= size:
-            return number
-    return len(steps)
 
 
 def conf_step(desired: Desired, observed: Observed, held: Held = NOTHING_HELD) -> Iterator[Step]:

@@ -5,7 +5,9 @@ index, src_ip_sticky, flows, load-balance index), and the FIB (where a VIP's pre
 for milliseconds per thousand VIPs, so it is to be rare.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -31,6 +33,10 @@ class Transport(Protocol):
 
     async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
         """Send all in order, return the answers in order."""
+        ...
+
+    def stream(self, calls: Iterable[Call]) -> AsyncGenerator[list[bytes], None]:
+        """Send all in order, yield the replies in order, some at a time."""
         ...
 
 
@@ -105,12 +111,17 @@ class LbTable:
         return replace(await trio.to_thread.run_sync(self._together, reading, routes), cost_s=cost_s)
 
     async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
-        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError.
+        """Send `ops` in order; one answer per op, None for done. Raises Unavailable or ProtocolError."""
+        async with aclosing(self.stream(ops)) as chunks:
+            return [answer async for chunk in chunks for _, answer in chunk]
 
-        They are taken and made ready a few at a time, while VPP works on those before: an iterator may end them when
-        it likes.
+    async def stream(self, ops: Iterable[Op]) -> AsyncGenerator[list[tuple[Op, Refused | None]], None]:
+        """The same, but yields each op with its answer as they come, in order, some at a time.
+
+        Ops are taken and made ready a few at a time, while VPP works on those before: an iterator may make them, and
+        end when it likes.
         """
-        taken: list[tuple[Op, Call | Refused]] = []
+        taken: deque[tuple[Op, Call | Refused]] = deque()
 
         def calls() -> Iterator[Call]:
             for op in ops:
@@ -119,15 +130,23 @@ class LbTable:
                 if isinstance(call, Call):
                     yield call
 
-        answers = iter(await self._transport.exchange(calls()))
-        results: list[Refused | None] = []
-        for start in range(0, len(taken), SLICE):
-            results += [
-                call if isinstance(call, Refused) else self._answer(op, call, next(answers))
-                for op, call in taken[start : start + SLICE]
-            ]
-            await trio.lowlevel.checkpoint()
-        return results
+        async with aclosing(self._transport.stream(calls())) as chunks:
+            async for replies in chunks:
+                yield [answer for reply in replies for answer in self._answered(taken, reply)]
+        if taken:
+            yield list(self._answered(taken, None))
+
+    def _answered(
+        self, taken: deque[tuple[Op, Call | Refused]], reply: bytes | None
+    ) -> Iterator[tuple[Op, Refused | None]]:
+        """Take off what was refused without asking VPP, and what `reply` answers."""
+        while taken:
+            op, call = taken.popleft()
+            if isinstance(call, Refused):
+                yield op, call
+            elif reply is not None:
+                yield op, self._answer(op, call, reply)
+                return
 
     async def cli(self, command: str) -> str:
         """The output of a CLI command. Raises Refused when VPP does not know it."""
@@ -143,8 +162,8 @@ class LbTable:
         except Refused as error:
             return error
 
-    def _answer(self, op: Op, call: Call, answer: Answer) -> Refused | None:
-        retval = self._records.retval(answer[0])
+    def _answer(self, op: Op, call: Call, reply: bytes) -> Refused | None:
+        retval = self._records.retval(reply)
         if not retval:
             return None
         asked: dict[str, object] = {} if isinstance(op, SetConf) else {"vip": op.vip}

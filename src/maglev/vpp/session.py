@@ -1,6 +1,6 @@
 """A connected VPP: both sockets as one unit, made, kept alive and made again; must not know what it is used for."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +44,10 @@ class Session:
     async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
         """Send `ops` in order, pipelined; one answer per op, None for done."""
         return await self.table.execute(ops)
+
+    def stream(self, ops: Iterable[Op]) -> AsyncGenerator[list[tuple[Op, Refused | None]], None]:
+        """The same, but yields each op with its answer as they come, in order, some at a time."""
+        return self.table.stream(ops)
 
     def sample(self, indexes: Indexes, now_ns: int) -> Sample:
         """Read all counters under one epoch, without a word to VPP."""

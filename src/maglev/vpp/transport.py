@@ -9,7 +9,8 @@
 """
 
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -131,6 +132,31 @@ class Transport:
         if batch.missing:
             self._raise_failure()
         return answers
+
+    async def stream(self, calls: Iterable[Call]) -> AsyncGenerator[list[bytes], None]:
+        """As `exchange`, but yields the replies as they come, in the order of `calls`, some at a time."""
+        await trio.lowlevel.checkpoint()
+        open_answers: deque[Answer] = deque()  # a call is answered when there is something in it
+        remaining = iter(calls)
+        batch = _Batch()
+        try:
+            while burst := list(islice(remaining, BURST)):
+                await self._room()
+                for ask in burst:
+                    open_answers.append([])
+                    self._put(ask, open_answers[-1], batch)
+                self._filled.set()
+                if replies := _answered(open_answers):
+                    yield replies
+            while open_answers:
+                if not open_answers[0]:
+                    await self._freed.wait()
+                if self._failure is not None:
+                    self._raise_failure()
+                if replies := _answered(open_answers):
+                    yield replies
+        finally:
+            batch.is_abandoned = True
 
     async def call(self, ask: Call) -> bytes:
         """One request, one reply."""
@@ -281,6 +307,14 @@ async def running(
             raise
         only = group.exceptions[0]
         raise only from only.__cause__
+
+
+def _answered(answers: deque[Answer]) -> list[bytes]:
+    """Take off the answers that are there, up to the first that is not."""
+    replies = []
+    while answers and answers[0]:
+        replies.append(answers.popleft()[0])
+    return replies
 
 
 @lru_cache(maxsize=1024)

@@ -1,12 +1,9 @@
-from dataclasses import replace
 from itertools import accumulate
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from maglev.core.desired import Desired
-from maglev.core.plan import Observed, SetWeight, Step, Turn, advance, first_batch, plan
-from tests.core.cases import KEY, A
+from maglev.core.plan import Observed, advance, plan
 from tests.core.driving import steps_of
 from tests.core.tables import pairs
 
@@ -28,13 +25,3 @@ def test_steps_are_the_plan_in_its_order_and_none_is_empty(pair: tuple[Desired, 
 
     assert tuple(op for step in steps for op in (*step.ops, *step.then)) == plan(*pair)
     assert all(step.ops for step in steps)
-
-
-@given(st.lists(st.integers(1, 5), max_size=9), st.integers(1, 12))
-def test_a_batch_ends_with_the_step_that_fills_it(sizes: list[int], size: int) -> None:
-    op = SetWeight(KEY, A, 1, flush=False)
-    steps = [Step(Turn.CHANGING, replace(KEY, port=number), (op,) * count) for number, count in enumerate(sizes)]
-    count = first_batch(steps, size)
-
-    assert sum(sizes[:count]) >= size or count == len(sizes)
-    assert sum(sizes[: count - 1]) < size
