@@ -62,7 +62,7 @@ sanitize: $(STAMP)  ## the reader's tests, many more mutants, under AddressSanit
 	CFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
 	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 MAGLEV_TEST_MUTANTS=20000 \
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	$(BIN)/python -m pytest -p no:cacheprovider tests/statseg $(PYTEST)
+	$(BIN)/python -m pytest -p no:cacheprovider -o faulthandler_timeout=3600 tests/statseg $(PYTEST)
 
 dist: $(STAMP)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
