@@ -19,7 +19,7 @@ $(VENV)/.made:
 	@touch $@
 
 # The extension is rebuilt when its source changes; pure Python is picked up in place.
-$(STAMP): $(VENV)/.made pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx
+$(STAMP): $(VENV)/.made pyproject.toml setup.py constraints.txt src/maglev/_statseg.pyx $(wildcard src/maglev/*.pxi)
 	@echo "installing into $(VENV) what constraints.txt names, from PyPI"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'setuptools>=77' Cython
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
@@ -54,7 +54,7 @@ proto: $(STAMP)  ## regenerate src/maglev/rpc/_pb from proto/
 lock: $(STAMP)  ## write constraints.txt from what .venv holds
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable --disable-pip-version-check > constraints.txt
 
-annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg.html
+annotate: $(STAMP)  ## the generated C of the extension, with Python calls in yellow: src/maglev/_statseg*.html
 	$(BIN)/cython -3 --annotate src/maglev/_statseg.pyx
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
@@ -62,11 +62,11 @@ sanitize: $(STAMP)  ## the reader's tests, many more mutants, under AddressSanit
 	CFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
 	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 MAGLEV_TEST_MUTANTS=20000 \
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	$(BIN)/python -m pytest -p no:cacheprovider tests/statseg $(PYTEST)
+	$(BIN)/python -m pytest -p no:cacheprovider -o faulthandler_timeout=3600 tests/statseg $(PYTEST)
 
 dist: $(STAMP)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove what make made
-	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg.html src/maglev/*.so \
+	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg*.html src/maglev/*.so \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache

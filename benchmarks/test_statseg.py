@@ -11,6 +11,8 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -28,15 +30,23 @@ ENTRIES = 10_000  # of the directory, besides the counters
 NEEDED = 20_000  # load-balance indexes: of VIP prefixes and of backends
 LB = ("packet from existing sessions", "first session packet", "untracked packet", "no server configured")
 ROUTES = ("/net/route/to", "/net/route/via")
+M = 1_000_000
 LINE = 64
+PER_LINE = LINE // 16  # routes: packets and bytes
 
-Touch = Callable[[], int]
+
+@dataclass(frozen=True)
+class Floor:
+    """What loads one word of each of so many lines."""
+
+    lines: int
+    touch: Callable[[], int]
 
 
 class Router:
-    """A segment with that many routes, and what a sample needs of it, in the order of the table or in none."""
+    """A segment with that many routes, and what a sample needs of the first `span`, in order or in none."""
 
-    def __init__(self, routes: int, *, in_order: bool) -> None:
+    def __init__(self, routes: int, span: int, *, in_order: bool) -> None:
         words = THREADS * (2 * 2 * routes + 4 * VIPS)
         self.writer = SegmentWriter(words * 8 + (16 << 20))
         random = Random(routes)
@@ -47,7 +57,10 @@ class Router:
         for counter in self.counters:
             self._fill(counter, VIPS + 1 if isinstance(counter, SimpleCounter) else routes, random)
         self.vips = array("Q", range(1, VIPS + 1))
-        needed = random.sample(range(routes), NEEDED)
+        # Each on a line of its own, so that a table of any length has the same number of lines to touch.
+        random = Random(span)
+        lines = random.sample(range(span // PER_LINE), NEEDED)
+        needed = [PER_LINE * line + random.randrange(PER_LINE) for line in lines]
         self.needed = array("Q", sorted(needed) if in_order else needed)
         self.outs = [array("Q", bytes(8 * VIPS)) for _ in LB] + [array("Q", bytes(16 * NEEDED)) for _ in ROUTES]
         indexes = [self.vips] * len(LB) + [self.needed] * len(ROUTES)
@@ -77,18 +90,18 @@ class Router:
 
 @pytest.fixture(
     scope="module",
-    params=[(1_000_000, True), (100_000, True), (1_000_000, False)],
+    params=[(M, True), (M // 10, True), (M, False)],
     ids=["1M routes", "100k routes", "1M routes, no order"],
 )
 def router(request: pytest.FixtureRequest) -> Iterator[Router]:
     """In order, as the sampler asks; and without, to show what that is good for."""
     routes, in_order = request.param
-    with closing(Router(routes, in_order=in_order)) as router:
+    with closing(Router(routes, routes, in_order=in_order)) as router:
         yield router
 
 
 @pytest.fixture(scope="module")
-def touch(router: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Touch]:
+def floor(router: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     """The floor: one call touches every line."""
     library = tmp_path_factory.mktemp("floor") / "floor.so"
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
@@ -100,7 +113,7 @@ def touch(router: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     held = ctypes.c_char.from_buffer(router.writer._map)
     start, count = ctypes.addressof(held), len(offsets)
     at, _ = offsets.buffer_info()
-    yield lambda: call(start, at, count)
+    yield Floor(count, lambda: call(start, at, count))
     del held
 
 
@@ -136,13 +149,14 @@ def in_turn(rounds: int, *calls: Callable[[], object]) -> list[float]:
     return best
 
 
-def test_one_sample(benchmark: BenchmarkFixture, router: Router, touch: Touch) -> None:
+def test_one_sample(benchmark: BenchmarkFixture, router: Router, floor: Floor) -> None:
     with papi(router.writer.fd) as reader, closing(Segment(router.writer.fd)) as segment:
         segment.sum(router.requests)
         assert [out.tolist() for out in router.outs] == by_papi(reader, router)
         (papi_s,) = in_turn(2, lambda: by_papi(reader, router))
-        ours_s, floor_s = in_turn(50, lambda: segment.sum(router.requests), touch)
+        ours_s, floor_s = in_turn(50, lambda: segment.sum(router.requests), floor.touch)
         benchmark.extra_info |= {
+            "lines": floor.lines,
             "ours_ms": round(ours_s * 1e3, 2),
             "floor_ms": round(floor_s * 1e3, 2),
             "vpp_papi_ms": round(papi_s * 1e3),
@@ -151,6 +165,26 @@ def test_one_sample(benchmark: BenchmarkFixture, router: Router, touch: Touch) -
         }
 
         benchmark(segment.sum, router.requests)
+
+
+def test_the_same_places_of_a_longer_table(benchmark: BenchmarkFixture) -> None:
+    """Lines and pages are the same, only the tables are ten times as long."""
+    routers = [Router(routes, M // 10, in_order=True) for routes in (M // 10, M)]
+    segments = [Segment(router.writer.fd) for router in routers]
+    try:
+        short, long = (partial(s.sum, router.requests) for s, router in zip(segments, routers, strict=True))
+        short_s, long_s = in_turn(50, short, long)
+        benchmark.extra_info |= {
+            "short_ms": round(short_s * 1e3, 2),
+            "long_ms": round(long_s * 1e3, 2),
+            "times_the_short_one": round(long_s / short_s, 2),
+        }
+
+        benchmark(long)
+    finally:
+        for segment, router in zip(segments, routers, strict=True):
+            segment.close()
+            router.close()
 
 
 def test_first_look_at_the_names(benchmark: BenchmarkFixture, router: Router) -> None:

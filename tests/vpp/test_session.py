@@ -9,6 +9,7 @@ import trio.testing
 
 from maglev.core.counters import Indexes
 from maglev.core.events import Event, VppConnected, VppDisconnected, VppMessage, VppUnavailable
+from maglev.core.heartbeat import STILL
 from maglev.core.model import VppInfo
 from maglev.emulator import stats_server
 from maglev.emulator.segment import SegmentWriter
@@ -90,6 +91,7 @@ class Heard:
 def segment() -> Iterator[SegmentWriter]:
     writer = SegmentWriter(1 << 20)
     writer.set_scalar("/sys/boottime", BOOTTIME_S)
+    writer.set_scalar("/sys/heartbeat", 0)
     yield writer
     writer.close()
 
@@ -376,6 +378,24 @@ async def test_another_boot_time_ends_the_session(
     await jump(clock, PING_S)
 
     assert "started anew" in await disconnected(kept)
+
+
+async def test_a_heartbeat_that_stops_ends_the_session(
+    nursery: trio.Nursery, vpp: Vpp, segment: SegmentWriter, clock: trio.testing.MockClock
+) -> None:
+    """As when the stats are of a VPP that died, and the API is that of another one."""
+    kept = keep(nursery, vpp)
+    assert isinstance(await kept.heard.next(), VppConnected)
+
+    for beat in range(2 * STILL):
+        segment.set_scalar("/sys/heartbeat", beat)
+        await jump(clock, PING_S)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    assert kept.heard.is_all()
+
+    for _ in range(STILL):
+        await jump(clock, PING_S)
+    assert "stand still" in await disconnected(kept)
 
 
 @pytest.mark.parametrize("error", [Unavailable("no answer"), ProtocolError("nonsense")])

@@ -17,7 +17,7 @@ from maglev.core.model import TCP, UDP, VipKey
 from maglev.emulator.segment import SegmentWriter
 from maglev.emulator.stats_server import serve
 from maglev.errors import ProtocolError, Unavailable
-from maglev.vpp.stats import BOOTTIME, LB_COUNTERS, ROUTE_TO, ROUTE_VIA, Stats, open_stats
+from maglev.vpp.stats import BOOTTIME, HEARTBEAT, LB_COUNTERS, ROUTE_TO, ROUTE_VIA, Stats, open_stats
 
 WEB = VipKey(ip_network("192.0.2.1/32"), TCP, 80)
 DNS = VipKey(ip_network("192.0.2.1/32"), UDP, 53)
@@ -29,6 +29,7 @@ THREADS = 3
 
 def fill(writer: SegmentWriter, *, slash: str = "") -> None:
     writer.set_scalar(BOOTTIME, 1_700_000_000)
+    writer.set_scalar(HEARTBEAT, 7)
     for number, name in enumerate(LB_COUNTERS, start=1):
         counter = writer.simple(slash + name, THREADS)
         counter.validate(3)
@@ -117,6 +118,14 @@ def test_boottime_is_read_anew_each_time(writer: SegmentWriter, stats: Stats) ->
     writer.set_scalar(BOOTTIME, 1_700_000_001)
 
     assert stats.boottime_ns == 1_700_000_001_000_000_000
+
+
+def test_the_heartbeat_is_read_anew_each_time(writer: SegmentWriter, stats: Stats) -> None:
+    assert [stats.heartbeat, stats.heartbeat] == [7, 7]
+
+    writer.set_scalar(HEARTBEAT, 8)
+
+    assert stats.heartbeat == 8
 
 
 def test_a_writer_stuck_in_its_lock_is_unavailable(writer: SegmentWriter, stats: Stats) -> None:

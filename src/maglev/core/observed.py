@@ -131,7 +131,9 @@ def advance(observed: Observed, ops: Iterable[Op]) -> Observed:
                 assert_never(op)
     for key, backends in opened.items():
         if key in reshared:
-            backends = {address: replace(backend, buckets=None) for address, backend in backends.items()}
+            for address, backend in backends.items():
+                if backend.buckets is not None:
+                    backends[address] = replace(backend, buckets=None)
         vips[key] = replace(vips[key], backends=backends)
     return Observed(conf, vips)
 

@@ -243,8 +243,8 @@ def _deletion(key: VipKey, have: ObservedVip, held: Held) -> Iterator[Step]:
 
 def _creation(key: VipKey, wish: DesiredVip, held: Held) -> Iterator[Step]:
     vip, *backends = _build(key, wish)
-    if vip not in held:
-        yield Step(Turn.CHANGING, key, (vip, *(op for op in backends if op not in held)))
+    if not held or vip not in held:
+        yield Step(Turn.CHANGING, key, (vip, *(op for op in backends if not held or op not in held)))
 
 
 def _in_place(
@@ -271,6 +271,8 @@ def _in_place(
 
 
 def _allowed(ops: list[T], held: Held, weights_only: bool) -> list[T]:
+    if not held and not weights_only:
+        return ops
     return [op for op in ops if op not in held and (isinstance(op, SetWeight) or not weights_only)]
 
 

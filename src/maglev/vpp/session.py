@@ -10,6 +10,7 @@ import trio
 
 from maglev.core.counters import Indexes, Sample
 from maglev.core.events import VppConnected, VppDisconnected, VppUnavailable
+from maglev.core.heartbeat import Heartbeat
 from maglev.core.model import VppInfo
 from maglev.core.plan import Op
 from maglev.errors import Incapable, ProtocolError, Refused, Unavailable
@@ -117,8 +118,8 @@ async def keep_connected(
     """Run `serve` on one session after the other, for ever; it is cancelled when its session is over.
 
     A session is over when either socket is lost, VPP leaves a ping unanswered for `deadline_s`, its stats are another
-    VPP's, or `serve` raises Unavailable or ProtocolError. Any other exception of `serve` comes out of here, and so does
-    Incapable: a VPP that lacks a message will lack it in five seconds too.
+    VPP's or stand still, or `serve` raises Unavailable or ProtocolError. Any other exception of `serve` comes out of
+    here, and so does Incapable: a VPP that lacks a message will lack it in five seconds too.
     """
     library = Library()
     told: set[str] = set()
@@ -152,6 +153,7 @@ async def keep_connected(
 
 async def _keepalive(session: Session, stats_path: str, ping_s: float, deadline_s: float) -> NoReturn:
     socket = _identity(stats_path)
+    heart = Heartbeat(session.stats.heartbeat)
     while True:
         await trio.sleep(ping_s)
         if trio.current_time() - session.transport.heard_at >= ping_s:
@@ -161,6 +163,10 @@ async def _keepalive(session: Session, stats_path: str, ping_s: float, deadline_
         boottime_ns = session.stats.boottime_ns
         if boottime_ns != session.info.boottime_ns:
             raise Unavailable("VPP has started anew", seen=boottime_ns, expected=session.info.boottime_ns)
+        heart = heart.seen(session.stats.heartbeat)
+        if heart.has_stopped:
+            hint = "is the stats socket that of the VPP behind the API socket?"
+            raise Unavailable("VPP's stats stand still, though it answers", heartbeat=heart.beat, hint=hint)
 
 
 async def _answer(session: Session, deadline_s: float) -> None:

@@ -18,6 +18,7 @@ from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, 
 from maglev.errors import ProtocolError, Unavailable
 
 BOOTTIME = "/sys/boottime"
+HEARTBEAT = "/sys/heartbeat"
 LB_COUNTERS = (
     "packet from existing sessions",
     "first session packet",
@@ -44,12 +45,19 @@ class Stats:
         self._segment = segment
         self._buffers = _Buffers(Indexes({}, {}, {}))
         self._boottime = Counter(BOOTTIME)
+        self._heartbeat = Counter(HEARTBEAT)
 
     @property
     def boottime_ns(self) -> int:
         """When this VPP started, in unix nanoseconds (VPP keeps whole seconds); 0 for its first moments."""
         with _named_errors():
             return self._segment.scalar(self._boottime) * 1_000_000_000
+
+    @property
+    def heartbeat(self) -> int:
+        """How often this VPP has updated its segment: it does so at an interval of its own for as long as it lives."""
+        with _named_errors():
+            return self._segment.scalar(self._heartbeat)
 
     def sample(self, indexes: Indexes, now_ns: int) -> Sample:
         """Read all counters at `indexes` under one epoch; a counter that is not there yet is zero."""
