@@ -127,6 +127,31 @@ async def test_a_stream_of_refusals_does_not_buy_a_stream_of_audits(autojump_clo
         assert bench.vpp.audits - audits <= 3 + 100 * 0.02 / 0.1 + 1
 
 
+async def test_a_failover_does_not_wait_for_an_audit(autojump_clock: MockClock) -> None:
+    class Slow(FakeVpp):
+        async def audit(self) -> FakeVpp:
+            told: FakeVpp = await super().audit()
+            await trio.sleep(self.cost_s)
+            return told
+
+    vpp = Slow(cost_s=0)
+    bench = Bench(vpp, UP)
+
+    async with bench.serving():
+        vpp.cost_s = 10
+        bench.subject.sync()
+        await trio.sleep(1)
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        assert vpp.weights(VIP)["10.0.0.1"] == 0
+        vpp.cost_s = 0
+        vpp.executed.clear()
+        await trio.sleep(20)
+        assert vpp.executed == []
+        assert vpp.weights(VIP) == {"10.0.0.1": 0, "10.0.0.2": 50, "10.0.0.3": 0}
+    assert bench.journal.of(Drift) == []
+
+
 async def test_a_sync_reads_the_table_now_and_tries_what_was_refused(autojump_clock: MockClock) -> None:
     bench = Bench(FakeVpp(), UP)
 

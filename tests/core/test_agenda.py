@@ -69,7 +69,15 @@ class Site:
             pass
 
     def audit(self) -> None:
-        for _ in self.agenda.audited(self.vpp.audit()):
+        self.begin_audit()
+        self.end_audit()
+
+    def begin_audit(self) -> None:
+        self.agenda.audit_begins()
+        self.reading = self.vpp.audit()
+
+    def end_audit(self) -> None:
+        for _ in self.agenda.audited(self.reading):
             pass
 
     def settle(self, size: int = 512) -> None:
@@ -269,6 +277,52 @@ def test_a_refusal_that_was_put_right_by_hand_is_not_shown_after_the_next_audit(
     assert site.agenda.refused() == ("", {})
 
 
+def test_what_is_written_while_the_table_is_read_is_known_after_it() -> None:
+    site = Site(health(ALL_UP))
+    site.settle()
+    site.begin_audit()
+    site.health = health({**ALL_UP, "b": DOWN})
+    site.plan()
+    site.write(100)
+    site.end_audit()
+    site.sent.clear()
+    site.settle()
+
+    assert site.is_right
+    assert site.sent == []
+    assert site.agenda.drift == []
+
+
+def test_a_doubt_that_came_up_while_the_table_was_read_stays_until_the_next_reading() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    site.begin_audit()
+    site.denies = lambda op: isinstance(op, SetWeight)
+    site.health = health({**ALL_UP, "b": DOWN}, WEB)
+    site.plan()
+    site.write(100)
+    site.end_audit()
+    site.plan()
+
+    assert not site.agenda.queue
+    assert site.agenda.reason_to_audit is AuditReason.DOUBT
+
+
+def test_indexes_of_a_table_that_gained_a_vip_while_it_was_read_are_not_to_be_used() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    site.begin_audit()
+    site.health = health(ALL_UP, WEB, TLS)
+    site.plan()
+    site.write(100)
+    site.end_audit()
+    site.plan()
+
+    assert site.agenda.shadow is not None
+    assert site.agenda.shadow.is_moved
+    assert site.agenda.reason_to_audit is AuditReason.INDEXES
+
+
 def test_drift_is_what_the_table_needs_beyond_what_we_knew() -> None:
     site = Site(health(ALL_UP))
     site.settle()
@@ -337,12 +391,19 @@ def test_whatever_happens_it_ends_as_wished_when_vpp_refuses_no_more(
     for now, frontends, size, writes, mood in story:
         site.health = health(now, *frontends) if frontends else HealthStatus(health(now).backends, {})
         site.denies = lambda op, mood=mood: sum(map(ord, str(op))) % 41 < mood // 2  # type: ignore[misc]
-        for _ in range(writes):
-            if site.agenda.reason_to_audit:
-                site.audit()
+        is_reading = False
+        for turn in range(writes):
+            if site.agenda.reason_to_audit and not is_reading:
+                site.begin_audit()
+                is_reading = True
+            if is_reading and (turn + mood) % 2:
+                site.end_audit()
+                is_reading = False
             site.plan()
             if site.agenda.queue:
                 site.write(size)
+        if is_reading:
+            site.end_audit()
         site.now_s += 7
     site.denies = lambda _: False
     site.health = health(last, *final) if final else HealthStatus(health(last).backends, {})

@@ -8,6 +8,7 @@ were added or removed (VPP's counter indexes moved with them), when asked to, an
 audit stops VPP's workers for milliseconds, so there is no other, and core.audits bounds their share of the time.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
@@ -16,7 +17,7 @@ from typing import TypeVar
 import trio
 
 from maglev.control.cell import Cell
-from maglev.control.ports import Clock, Dataplane, Emit
+from maglev.control.ports import Audit, Clock, Dataplane, Emit
 from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditPace, AuditReason
 from maglev.core.counters import Indexes
@@ -27,7 +28,7 @@ from maglev.core.observed import MEMBERSHIP, Op, SetConf
 from maglev.core.plan import Step
 from maglev.core.status import HealthStatus, LbStatus
 from maglev.core.warmup import Warmup
-from maglev.errors import Unavailable
+from maglev.errors import MaglevError, ProtocolError, Unavailable
 
 OPERATION_DEADLINE_S = 60.0  # for an audit, or the next answer to a write; a VPP that needs longer is as good as gone
 BATCH = 512  # operations before those that wait for the answer to one of them
@@ -42,10 +43,21 @@ class _Work:
     def __init__(self, conf: LbConf | None, warmup: Warmup, sync_interval_s: float, may_write_at: float) -> None:
         self.agenda = Agenda(conf, warmup)
         self.pace = AuditPace(sync_interval_s)
+        self.reading: _Reading | None = None
         self.audited_at_ns = 0
         self.may_write_at = may_write_at
         self.wrote_at: float | None = None
         self.done: list[Op] = []  # acknowledged, and not yet told
+
+
+class _Reading:
+    """An audit under way, and what came of it."""
+
+    def __init__(self, reason: AuditReason) -> None:
+        self.reason = reason
+        self.audit: Audit | None = None
+        self.failure: MaglevError | None = None
+        self.ended = trio.Event()
 
 
 class Reconciler:
@@ -79,6 +91,17 @@ class Reconciler:
 
     async def serve(self, dataplane: Dataplane) -> None:
         """Reconcile until cancelled. Raises Unavailable or ProtocolError when the session is of no more use."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._serve(dataplane, nursery)
+        except BaseExceptionGroup as group:
+            # Audits hand over what they raise: what comes out is the loop's own, and leaves as it came.
+            if len(group.exceptions) != 1:
+                raise
+            only = group.exceptions[0]
+            raise only from only.__cause__
+
+    async def _serve(self, dataplane: Dataplane, audits: trio.Nursery) -> None:
         pause_s = self._holdback.pause_s
         work = _Work(self._conf, self._warmup, self._sync_interval_s, trio.current_time() + pause_s)
         try:
@@ -87,8 +110,11 @@ class Reconciler:
             if pause_s:
                 self._emit(HeldBack(self._holdback.deaths, pause_s))
             while True:
+                if work.reading is not None and work.reading.ended.is_set():
+                    await self._take_in(work.reading, work)
                 if self._audit_due_s(work) <= trio.current_time():
-                    await self._audit(dataplane, work)
+                    work.reading = self._begin_audit(work)
+                    audits.start_soon(self._read, dataplane, work.reading, name="audit")
                 await self._plan(work)
                 if work.agenda.queue and trio.current_time() >= work.may_write_at:
                     await self._write(dataplane, work)
@@ -124,22 +150,46 @@ class Reconciler:
         return work.agenda.reason_to_audit or AuditReason.DRIFT
 
     def _audit_due_s(self, work: _Work) -> float:
+        if work.reading is not None:
+            return math.inf
         return work.pace.due_s(must=self._reason_to_audit(work) is not AuditReason.DRIFT)
 
-    async def _audit(self, dataplane: Dataplane, work: _Work) -> None:
+    def _begin_audit(self, work: _Work) -> _Reading:
         reason = self._reason_to_audit(work)
         if reason is AuditReason.ASKED:
             self._is_asked = trio.Event()
             work.agenda.forgive()
-        audit = await self._under_deadline("an audit", dataplane.audit)
+        work.agenda.audit_begins()
+        return _Reading(reason)
+
+    async def _read(self, dataplane: Dataplane, reading: _Reading) -> None:
+        """A task of its own: writes go on meanwhile, behind the questions."""
+        try:
+            reading.audit = await self._under_deadline("an audit", dataplane.audit)
+        except (Unavailable, ProtocolError) as error:
+            reading.failure = error
+        reading.ended.set()
+
+    async def _take_in(self, reading: _Reading, work: _Work) -> None:
+        work.reading = None
+        if reading.audit is None:
+            raise reading.failure or Unavailable("an audit came to nothing")
         before_s = work.pace.interval_s
-        work.pace.done(trio.current_time(), audit.cost_s)
+        work.pace.done(trio.current_time(), reading.audit.cost_s)
         work.audited_at_ns = self._clock.now_ns()
-        self._emit(Audited(reason, audit.cost_s, work.pace.interval_s, is_slower=work.pace.interval_s > before_s))
-        for _ in work.agenda.audited(audit.observed):
+        self._emit(
+            Audited(
+                reading.reason,
+                reading.audit.cost_s,
+                work.pace.interval_s,
+                is_slower=work.pace.interval_s > before_s,
+            )
+        )
+        for _ in work.agenda.audited(reading.audit.observed):
             await trio.lowlevel.checkpoint()
-        if audit.indexes != self.indexes.value:
-            self.indexes.set(audit.indexes)
+        is_moved = work.agenda.shadow is None or work.agenda.shadow.is_moved
+        if not is_moved and reading.audit.indexes != self.indexes.value:
+            self.indexes.set(reading.audit.indexes)
 
     async def _plan(self, work: _Work) -> None:
         work.agenda.look(self._health.value, self._elapsed_s(), trio.current_time())
@@ -235,7 +285,8 @@ class Reconciler:
         with trio.move_on_at(min(deadlines)):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._until_health_moves, work, nursery.cancel_scope)
-                await self._is_asked.wait()
+                # Who asks for a sync while the table is read has to wait for that.
+                await (self._is_asked if work.reading is None else work.reading.ended).wait()
                 nursery.cancel_scope.cancel()
 
     async def _until_health_moves(self, work: _Work, waiting: trio.CancelScope) -> None:

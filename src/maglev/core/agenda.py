@@ -47,6 +47,9 @@ class Agenda:
         self._refusals: dict[Op, Refusal] = {}
         self._held: Held = NOTHING_HELD
         self._moot: Held = NOTHING_HELD  # refused, and not wanted any more
+        self._at_audit = Observed(None, {})  # what we knew when the latest audit began
+        self._doubts_at_audit: frozenset[VipKey] = frozenset()
+        self._since_audit: list[Op] = []  # acknowledged after that
         self._before: Shadow | None = None  # what we took for the table until the audit that is to be planned for
 
     @property
@@ -60,15 +63,23 @@ class Agenda:
             return AuditReason.INDEXES
         return None
 
+    def audit_begins(self) -> None:
+        """What is answered from now on is of after the audit, as VPP works in order; nothing may be unanswered now."""
+        self._at_audit = self.shadow.observed if self.shadow else Observed(None, {})
+        self._doubts_at_audit = frozenset(self.shadow.doubtful) if self.shadow else frozenset()
+        self._since_audit = []
+
     def audited(self, observed: Observed) -> Iterator[None]:
-        """VPP's table was read whole. Yields between slices, as `plan` does."""
+        """VPP's table was read whole, as of when the audit began. Yields between slices, as `plan` does."""
         self._before = self.shadow
-        known = Observed(None, {}) if self._before is None else self._before.observed
         shadow = Shadow(observed.conf)
         for number, (key, vip) in enumerate(observed.vips.items(), 1):
-            shadow.found(key, with_flushed(vip, known.vips.get(key)))
+            shadow.found(key, with_flushed(vip, self._at_audit.vips.get(key)))
             if number % SLICE == 0:
                 yield
+        if self._before is not None:
+            shadow.doubtful |= self._before.doubtful - self._doubts_at_audit
+            shadow.acknowledge(self._since_audit)
         self.shadow, self.queue = shadow, deque()
         self._stale |= self._scope.prefixes | shadow.prefixes
 
@@ -151,6 +162,7 @@ class Agenda:
             self._stale.add(vip.prefix)  # whatever else is queued there goes with the next plan
         for op in done:
             self._refusals.pop(op, None)
+        self._since_audit += done
         shadow.acknowledge(done)
         return news
 

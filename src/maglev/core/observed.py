@@ -131,11 +131,15 @@ def advance(observed: Observed, ops: Iterable[Op]) -> Observed:
                 assert_never(op)
     for key, backends in opened.items():
         if key in reshared:
-            for address, backend in backends.items():
-                if backend.buckets is not None:
-                    backends[address] = replace(backend, buckets=None)
+            _forget_buckets(backends)
         vips[key] = replace(vips[key], backends=backends)
     return Observed(conf, vips)
+
+
+def _forget_buckets(backends: dict[IPAddress, ObservedBackend]) -> None:
+    for address, backend in backends.items():
+        if backend.buckets is not None:
+            backends[address] = replace(backend, buckets=None)
 
 
 def carry_flushed(audited: Observed, shadow: Observed) -> Observed:
