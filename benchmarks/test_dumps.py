@@ -128,10 +128,12 @@ def test_both_dumps(benchmark: BenchmarkFixture, dumped: Dumped) -> None:
 
 def test_an_audit_that_finds_nothing_to_do(benchmark: BenchmarkFixture) -> None:
     with collecting.as_maglevd():
-        trio.run(_audits, benchmark)
+        best = benchmark.pedantic(trio.run, args=(_audits,), rounds=1)
+    benchmark.extra_info |= {f"{part}_ms": round(took * 1e3) for part, took in best.items()}
+    benchmark.extra_info |= {"all_ms": round(sum(best.values()) * 1e3), "against": vpps.KIND}
 
 
-async def _audits(benchmark: BenchmarkFixture) -> None:
+async def _audits() -> dict[str, float]:
     """CPU seconds of ours for each part: reading VPP's answers, what is wished for, and the plan."""
     with vpps.vpp() as vpp:
         async with vpps.session(vpp) as session:
@@ -151,9 +153,7 @@ async def _audits(benchmark: BenchmarkFixture) -> None:
                 planned = time.process_time()
                 parts = {"audit": read - began, "desired": wished - read, "plan": planned - wished}
                 best = {part: min(took, best.get(part, took)) for part, took in parts.items()}
-    benchmark.extra_info |= {f"{part}_ms": round(took * 1e3) for part, took in best.items()}
-    benchmark.extra_info |= {"all_ms": round(sum(best.values()) * 1e3), "against": vpps.KIND}
-    benchmark(lambda: None)  # the figures are those above
+    return best
 
 
 def _seconds(call: Callable[[], object]) -> float:
