@@ -323,6 +323,21 @@ def test_indexes_of_a_table_that_gained_a_vip_while_it_was_read_are_not_to_be_us
     assert site.agenda.reason_to_audit is AuditReason.INDEXES
 
 
+def test_a_refusal_that_nobody_wants_to_repeat_is_forgotten_at_once_if_nothing_is_held() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    site.denies = lambda op: isinstance(op, SetWeight)
+    for _ in range(3):  # refused once, and the backend is back before it can be tried again: no news twice
+        site.health = health({**ALL_UP, "b": DOWN}, WEB)
+        site.plan()
+        site.write(1)
+        site.health = health(ALL_UP, WEB)
+        site.settle()
+
+    assert len(site.told) == 3
+    assert site.agenda.refused() == ("", {})
+
+
 def test_drift_is_what_the_table_needs_beyond_what_we_knew() -> None:
     site = Site(health(ALL_UP))
     site.settle()

@@ -5,6 +5,7 @@ touched, and takes in the answers to what was sent. Time is passed in. Three thi
 as desired, what it needs is held (core.refusals), or it is in doubt (core.shadow) until the next audit.
 """
 
+import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,6 +47,7 @@ class Agenda:
         self._stale: set[IPNetwork] = set()  # prefixes to be planned anew
         self._refusals: dict[Op, Refusal] = {}
         self._held: Held = NOTHING_HELD
+        self._held_until_s = 0.0  # when to work that out again
         self._moot: Held = NOTHING_HELD  # refused, and not wanted any more
         self._at_audit = Observed(None, {})  # what we knew when the latest audit began
         self._doubts_at_audit: frozenset[VipKey] = frozenset()
@@ -86,6 +88,7 @@ class Agenda:
     def forgive(self) -> None:
         """Whatever was refused may be tried at once, as if never asked; to be followed by an audit."""
         self._refusals, self._held, self._moot = {}, NOTHING_HELD, NOTHING_HELD
+        self._held_until_s = 0.0
 
     def look(self, health: HealthStatus, elapsed_s: float, now_s: float) -> None:
         """See what moved: the health, the warmup, `elapsed_s` after the start, and the time of those held."""
@@ -94,11 +97,18 @@ class Agenda:
         self._stale |= self._scope.move_to(health)
         if self._warmup.is_over(elapsed_s) and not was_over:
             self._stale |= self._scope.prefixes | (self.shadow.prefixes if self.shadow else set())
+        if now_s >= self._held_until_s:
+            self._hold(now_s)
+
+    def _hold(self, now_s: float) -> None:
+        """Work out what is held, and until when that is so."""
         held = refusals.held(self._refusals, now_s)
         self._stale |= _prefixes(held ^ self._held)
         self._held = held
         for op in self._moot - held:
             self._refusals.pop(op, None)
+        free_s = refusals.next_try_s(self._refusals, now_s)
+        self._held_until_s = math.inf if free_s is None else free_s
 
     def is_outdated_by(self, health: HealthStatus) -> bool:
         """Whether a frontend is not what it was at the last look."""
@@ -131,6 +141,8 @@ class Agenda:
         self._moot = frozenset(
             op for op in self._refusals if (op not in wanted if _prefix(op) in planned else op in self._moot)
         )
+        if not self._moot <= self._held:
+            self._held_until_s = 0.0  # to forget them at the next look
 
     def take(self) -> Step:
         """The next step, out of the queue."""
@@ -151,6 +163,7 @@ class Agenda:
             before, vip = self._refusals.get(op), _vip(op)
             is_news = refusals.is_news(before, reason)
             self._refusals[op] = refusals.refused(before, reason, now_s)
+            self._held_until_s = now_s
             if is_news and vip not in told:
                 news.append((op, reason))
             told.add(vip)
