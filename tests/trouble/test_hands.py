@@ -10,7 +10,7 @@ from maglev.core.events import Drift
 from maglev.core.model import Encap
 from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from tests.control.fakes import CONF, VIP
-from tests.trouble.bench import SIX, TLS, Bench, as_table
+from tests.trouble.bench import SIX, TLS, Bench, as_table, health
 
 A, B, C, D = (IPv4Address(f"10.0.0.{number}") for number in (1, 2, 3, 4))
 S1, S2 = (IPv6Address(f"2001:db8:1::{number}") for number in (1, 2))
@@ -61,3 +61,18 @@ async def test_an_edit_by_hand_is_told_and_mended_at_the_next_audit(bench: Bench
     assert len(bench.written) == len(edits) + len(mending)
     await bench.has_no_more_to_write()
     assert len(bench.journal.of(Drift)) == 1
+
+
+async def test_an_edit_that_meets_a_transition_is_found_by_its_refusal_and_mended_without_waiting(bench: Bench) -> None:
+    await bench.start()
+    await bench.by_hand(DelBackend(VIP, A), DelBackend(SIX, S2))
+
+    bench.cell.set(health(["b1", "s2"]))
+    await bench.until_right()
+
+    assert {refusal.op for refusal in bench.refused} == {
+        SetWeight(VIP, A, 0, flush=True),
+        SetWeight(SIX, S2, 0, flush=True),
+    }
+    assert [set(event.ops) for event in bench.journal.of(Drift)] == [{AddBackend(VIP, A, 0), AddBackend(SIX, S2, 0)}]
+    await bench.has_no_more_to_write()
