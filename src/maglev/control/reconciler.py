@@ -216,6 +216,8 @@ class Reconciler:
         with trio.move_on_at(min(deadlines)):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._until_health_moves, work, nursery.cancel_scope)
+                if self._is_asked.is_set():  # but the audit is not due yet: no reason to go round and round
+                    await trio.sleep_forever()
                 await self._is_asked.wait()
                 nursery.cancel_scope.cancel()
 
