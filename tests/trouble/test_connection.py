@@ -4,7 +4,8 @@ import pytest
 from trio.testing import MockClock
 
 from maglev.core.events import VppUnavailable
-from tests.trouble.bench import EACH_WRITE, PLANS, Bench
+from tests.trouble.bench import Bench
+from tests.trouble.tables import EACH_WRITE, PLANS
 
 GIVE_UP_S = 60.0  # any deadline is over by then
 # Requests of a first connection up to the first write, by number: definitions, ping, version; then the audit, which is

@@ -13,7 +13,8 @@ from maglev.core.health import Health, State
 from maglev.core.model import TCP, VipKey
 from maglev.core.status import FrontendStatus, HealthStatus
 from tests.control.fakes import backend, frontend
-from tests.trouble.bench import EACH_WRITE, FAILOVER, FEWER, FRONTENDS, PLANS, RECREATED, REMADE, Bench, health
+from tests.trouble.bench import Bench
+from tests.trouble.tables import EACH_WRITE, FAILOVER, FEWER, FRONTENDS, PLANS, RECREATED, REMADE, health
 
 CROWD = 200
 

@@ -10,7 +10,8 @@ from maglev.core.events import Drift
 from maglev.core.model import Encap
 from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from tests.control.fakes import CONF, VIP
-from tests.trouble.bench import SIX, TLS, Bench, as_table, health
+from tests.trouble.bench import Bench
+from tests.trouble.tables import SIX, TLS, as_table, health
 
 A, B, C, D = (IPv4Address(f"10.0.0.{number}") for number in (1, 2, 3, 4))
 S1, S2 = (IPv6Address(f"2001:db8:1::{number}") for number in (1, 2))

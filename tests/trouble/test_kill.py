@@ -19,7 +19,8 @@ from maglev.core.plan import plan
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.vpp.session import connect
 from tests.processes import Process, running
-from tests.trouble.bench import RECREATED, Bench, as_table
+from tests.trouble.bench import Bench
+from tests.trouble.tables import RECREATED, as_table
 
 CONFIG = """
 maglev:

@@ -4,7 +4,8 @@ import pytest
 from trio.testing import MockClock
 
 from maglev.core.observed import DelBackend, SetConf
-from tests.trouble.bench import EACH_WRITE, Bench, as_table
+from tests.trouble.bench import Bench
+from tests.trouble.tables import EACH_WRITE, as_table
 
 HELD_AT_MOST_S = 8.0  # after two refusals in a row
 RETVAL = -13

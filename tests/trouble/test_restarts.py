@@ -14,7 +14,8 @@ from maglev.core.plan import plan
 from maglev.emulator import wire
 from maglev.errors import Incapable
 from tests.control.fakes import CONF, VIP
-from tests.trouble.bench import FAILOVER, RECREATED, REMADE, SIX, TLS, Bench, health, wish_of
+from tests.trouble.bench import Bench
+from tests.trouble.tables import FAILOVER, RECREATED, REMADE, SIX, TLS, health, wish_of
 
 RETRY_S = 5.0
 EMPTY = Observed(None, {})

@@ -13,7 +13,8 @@ from maglev.core.observed import advance, carry_flushed
 from maglev.core.plan import plan
 from maglev.vpp.session import connect
 from tests.core.cases import without_memory
-from tests.trouble.bench import Bench, as_table
+from tests.trouble.bench import Bench
+from tests.trouble.tables import as_table
 
 SWEEP_S = 70.0  # VPP has then collected what was deleted
 
