@@ -1,6 +1,6 @@
 """How the reconciler treats a VPP that dies, is slow to read or would lose flows; and what a sync on request does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditReason
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, Level
 from maglev.core.health import State
@@ -172,6 +173,31 @@ async def test_a_sync_reads_the_table_now_and_tries_what_was_refused(autojump_cl
         assert bench.vpp.audits == audits  # asked once, read once
     assert [event.reason for event in bench.journal.of(Audited)].count(AuditReason.ASKED) == 1
     assert len(bench.journal.of(Drift)) == 1
+
+
+async def test_a_sync_that_has_to_wait_for_the_next_audit_is_not_waited_for_busily(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(FakeVpp(cost_s=0.1), UP)
+    plans: list[int] = []
+    plan = Agenda.plan
+
+    def counted(agenda: Agenda) -> Iterator[None]:
+        plans.append(1)
+        assert len(plans) < 1000, "it spins"  # the clock would stand still meanwhile
+        return plan(agenda)
+
+    monkeypatch.setattr(Agenda, "plan", counted)
+
+    async with bench.serving():
+        audits, planned = bench.vpp.audits, len(plans)
+        for _ in range(4):  # more than may be read in a row
+            bench.subject.sync()
+            await trio.sleep(0.001)
+        assert bench.vpp.audits - audits < 4
+        assert len(plans) - planned <= 8
+        await trio.sleep(10)
+        assert [event.reason for event in bench.journal.of(Audited)].count(AuditReason.ASKED) == 2
 
 
 async def test_a_vip_whose_recreation_is_refused_keeps_its_backends(autojump_clock: MockClock) -> None:

@@ -72,7 +72,9 @@ def test_a_directory_that_is_not_there_is_named_in_one_line(start: Start) -> Non
     assert "/nonexistent/api.sock" in err
 
 
-@pytest.mark.parametrize("options", [("--workers", "65"), ("--routes", "-1"), ("--traffic", "many"), ("--bogus",)])
+@pytest.mark.parametrize(
+    "options", [("--workers", "65"), ("--routes", "-1"), ("--traffic", "many"), ("--bogus",), ("--fault", "explode")]
+)
 def test_bad_usage_ends_with_status_2(start: Start, options: tuple[str, ...]) -> None:
     process = start(*options)
 
@@ -94,6 +96,14 @@ def test_a_table_of_no_length_is_its_end_as_it_is_vpps(start: Start, sockets: So
 
     assert process.returncode == 1
     assert err.splitlines()[-1].startswith("maglev.emulator: VPP dies of such a table of new flows")
+
+
+def test_what_is_ordered_goes_wrong_and_the_rest_does_not(start: Start, sockets: Sockets) -> None:
+    first_line(start("--fault", "refuse=-81:add-vip:2", "--fault", "refuse:lb_as_set_weight:1+"))
+    vpp = Client(*sockets)
+    assert [vpp.add_vip(f"192.0.2.{number}/32") for number in (1, 2, 3)] == [0, -81, 0]
+    assert sorted(str(details.vip.pfx) for details in vpp.api.lb_vip_dump()) == ["192.0.2.1/32", "192.0.2.3/32"]
+    vpp.close()
 
 
 def test_plain_vpp_papi_sees_flows_on_every_worker(start: Start, sockets: Sockets) -> None:

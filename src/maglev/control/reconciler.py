@@ -285,8 +285,12 @@ class Reconciler:
         with trio.move_on_at(min(deadlines)):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._until_health_moves, work, nursery.cancel_scope)
-                # Who asks for a sync while the table is read has to wait for that.
-                await (self._is_asked if work.reading is None else work.reading.ended).wait()
+                if work.reading is not None:
+                    await work.reading.ended.wait()
+                elif self._is_asked.is_set():  # but no audit is due yet: no reason to go round and round
+                    await trio.sleep_forever()
+                else:
+                    await self._is_asked.wait()
                 nursery.cancel_scope.cancel()
 
     async def _until_health_moves(self, work: _Work, waiting: trio.CancelScope) -> None:

@@ -2,17 +2,21 @@
 
 From VPP src/vlibmemory/socket_api.c. Every connection has a registration, whose handle the handshake tells. An answer
 goes to the registration that the request names: a request with a wrong one is carried out and answered to nobody. A
-message that is too short, or whose id is unknown, is logged and dropped.
+message that is too short, or whose id is unknown, is logged and dropped. Faults that were ordered come in between the
+engine's answers and the client.
 """
 
 import logging
 import socket
 import struct
+from collections.abc import Iterator
+from typing import NoReturn
 
 import trio
 
-from maglev.emulator.api import Api
+from maglev.emulator.api import Answers, Api
 from maglev.emulator.connection import MESSAGE_BYTES_MAX, Connection
+from maglev.emulator.faults import Fault, Faults, Kind, mangled
 from maglev.emulator.lb import Died
 from maglev.emulator.unix_socket import accept, listening
 from maglev.emulator.wire import Fields, Wire
@@ -30,8 +34,9 @@ _CONTEXT_OF_CREATE = struct.Struct(">2xI")
 class ApiServer:
     """Serves one engine to any number of clients, within bounds."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, faults: Faults) -> None:
         self._api = api
+        self._faults = faults
         self._wire = Wire()
         self._connections: dict[int, Connection] = {}
         self._free_numbers: list[int] = []
@@ -102,6 +107,9 @@ class ApiServer:
                     _log.warning("%s: dropped", error)
                 if turn % _MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
+            connection.put_held()
+            if connection.is_mute:
+                await self._end(connection)
             if connection.is_choked:
                 _log.warning("API client sends a message of more than %d bytes: disconnected", MESSAGE_BYTES_MAX)
                 return
@@ -116,7 +124,12 @@ class ApiServer:
             case "sockclnt_delete":
                 self._part(connection, self._wire.unpack(name, message))
             case _:
-                await self._answer(name, self._wire.unpack(name, message))
+                request = self._wire.unpack(name, message)
+                fault = self._faults.strike(name, request)
+                if fault is None:
+                    await self._answer(name, request)
+                else:
+                    await self._answer_wrong(fault, connection, name, request)
         await connection.room()
 
     def _greet(self, connection: Connection, message: bytes) -> None:
@@ -146,12 +159,46 @@ class ApiServer:
         recipient = self._connections.get(request["client_index"])
         if recipient is None:
             return
-        context = {"context": request["context"]}
-        for turn, (answer, fields) in enumerate(answers, 1):
-            recipient.put(self._wire.frame(answer, context | dict(fields)))
+        for turn, frame in enumerate(self._frames(request, answers), 1):
+            recipient.put(frame)
             await recipient.room()
             if turn % _MESSAGES_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
+
+    def _frames(self, request: Fields, answers: Answers) -> Iterator[bytes]:
+        context = {"context": request["context"]}
+        return (self._wire.frame(name, context | dict(fields)) for name, fields in answers)
+
+    async def _answer_wrong(self, fault: Fault, connection: Connection, name: str, request: Fields) -> None:
+        """As the fault wants it; the answer goes to the connection that asked, whatever the request names."""
+        if fault.kind is Kind.STALL:
+            await connection.discard_all()
+            return
+        if fault.kind is Kind.REFUSE:
+            answers: Answers | None = [(f"{name}_reply", {"retval": int(fault.figure)})]
+        else:
+            answers = self._api.answer(name, request)
+        frames = [each for frame in self._frames(request, answers or ()) for each in mangled(fault, frame)]
+        match fault.kind:
+            case Kind.DIE:
+                raise Died("VPP was ordered to die here", fault=fault)
+            case Kind.MUTE:
+                return
+            case Kind.LOSE:
+                connection.is_mute = True
+            case Kind.REVERSE:
+                connection.hold(b"".join(frames))
+                return
+            case Kind.LATE:
+                await trio.sleep(fault.figure)
+        connection.put(b"".join(frames))
+        if fault.kind is Kind.BREAK:
+            await self._end(connection)
+
+    async def _end(self, connection: Connection) -> NoReturn:
+        """Take nothing more from the client; what is queued is still sent, which ends the connection."""
+        connection.end_when_sent()
+        await trio.sleep_forever()
 
 
 def _first(group: BaseExceptionGroup[Died]) -> Died:

@@ -22,9 +22,12 @@ class Connection:
     def __init__(self, stream: trio.SocketStream, handle: int) -> None:
         self.handle = handle
         self.scope = trio.CancelScope()
+        self.is_mute = False
+        """Whether further answers are lost on their way."""
         self._stream = stream
         self._received = bytearray()
         self._queue = bytearray()
+        self._held: list[bytes] = []
         self._ends_when_sent = False
         self._is_over = False
         self._work = trio.Event()
@@ -32,9 +35,18 @@ class Connection:
 
     def put(self, frame: bytes) -> None:
         """Queue an answer; call `room` before the next. Nothing happens once the connection is over."""
-        if not self._is_over:
+        if not self._is_over and not self.is_mute:
             self._queue += frame
             self._work.set()
+
+    def hold(self, frames: bytes) -> None:
+        """Keep an answer for `put_held`."""
+        self._held.append(frames)
+
+    def put_held(self) -> None:
+        """Queue the answers that were held, the last one first."""
+        while self._held:
+            self.put(self._held.pop())
 
     async def room(self) -> None:
         """Wait while the queue is full, until the client has taken half of it. Otherwise returns at once."""
@@ -64,6 +76,12 @@ class Connection:
             self._received += received
             return bool(received)
         return False
+
+    async def discard_all(self) -> None:
+        """Throw away what has arrived and all that comes, until the client is gone."""
+        self._received.clear()
+        while await self.receive():
+            self._received.clear()
 
     def messages(self) -> Iterator[bytes]:
         """Take off the messages that have arrived in full, up to one that is too long."""

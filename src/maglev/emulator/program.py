@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from maglev import signals
+from maglev.emulator import faults
 from maglev.emulator.fib import ROUTES_MAX
 from maglev.emulator.service import Emulator, EmulatorConfig, serve
 from maglev.emulator.traffic import RATE_MAX
@@ -49,6 +50,8 @@ def _parse(arguments: Sequence[str] | None) -> EmulatorConfig:
     parser = argparse.ArgumentParser(
         prog="python -m maglev.emulator",
         description="An embedded VPP: its API socket, its stats segment, its lb plugin, and flows if you like.",
+        epilog=_about_faults(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--api-socket", required=True, metavar="PATH", help="where to serve the binary API")
     parser.add_argument("--stats-socket", required=True, metavar="PATH", help="where to hand out the stats segment")
@@ -56,8 +59,36 @@ def _parse(arguments: Sequence[str] | None) -> EmulatorConfig:
     parser.add_argument("--routes", type=_up_to(ROUTES_MAX), default=0, metavar="N", help="other routes in the FIB (0)")
     parser.add_argument("--traffic", type=_up_to(RATE_MAX), default=0, metavar="PPS", help="packets per second (0)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another traffic (1)")
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="KIND[=VALUE][:MESSAGE][:AT]",
+        help="what shall go wrong, and when; may be given again (see below)",
+    )
     given = parser.parse_args(arguments)
-    return EmulatorConfig(given.api_socket, given.stats_socket, given.workers, given.routes, given.traffic, given.seed)
+    return EmulatorConfig(
+        given.api_socket,
+        given.stats_socket,
+        given.workers,
+        given.routes,
+        given.traffic,
+        given.seed,
+        faults=tuple(given.fault),
+    )
+
+
+def _about_faults() -> str:
+    """What stands at the head of the module that knows them, without the lines that are for its readers."""
+    return (faults.__doc__ or "").partition("\n\n")[2]
+
+
+def _fault(text: str) -> faults.Fault:
+    try:
+        return faults.parse_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _up_to(most: int) -> Callable[[str], int]:

@@ -8,6 +8,7 @@ import trio
 from maglev.emulator import stats_server
 from maglev.emulator.api import Api
 from maglev.emulator.api_server import ApiServer
+from maglev.emulator.faults import Fault, Faults
 from maglev.emulator.traffic import Traffic
 from maglev.emulator.vpp import Vpp
 from maglev.errors import MaglevError
@@ -28,21 +29,24 @@ class EmulatorConfig:
     update_interval_s: float = 10.0
     pid: int | None = None
     boottime_s: float | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """A running embedded VPP: its engine, and its API server, whose connections `api_server.kill` breaks."""
+    """A running embedded VPP: engine, API server (whose connections `api_server.kill` breaks), and faults to order."""
 
     vpp: Vpp
     api_server: ApiServer
+    faults: Faults
 
 
 async def serve(config: EmulatorConfig, *, task_status: trio.TaskStatus[Emulator] = trio.TASK_STATUS_IGNORED) -> None:
     """Run until cancelled; started, with an Emulator, once both sockets are listening.
 
     Cancelling removes the sockets and breaks the connections: to a client, VPP has died. Raises ValueError for figures
-    out of bounds, Unavailable when a socket cannot be had, and lb.Died when a client asks for what VPP dies of.
+    out of bounds, Unavailable when a socket cannot be had, and lb.Died when a client asks for what VPP dies of, or
+    meets a fault that says so.
     """
     began = trio.current_time()
     vpp = Vpp(
@@ -55,7 +59,8 @@ async def serve(config: EmulatorConfig, *, task_status: trio.TaskStatus[Emulator
     failure: Exception | None = None
     try:
         traffic = Traffic(vpp, config.traffic_pps, config.traffic_seed)
-        server = ApiServer(Api(vpp))
+        faults = Faults(*config.faults)
+        server = ApiServer(Api(vpp), faults)
         async with trio.open_nursery() as nursery:
             await nursery.start(stats_server.serve, config.stats_socket, vpp.segment, name="stats socket")
             await nursery.start(server.serve, config.api_socket, name="API socket")
@@ -63,7 +68,7 @@ async def serve(config: EmulatorConfig, *, task_status: trio.TaskStatus[Emulator
             nursery.start_soon(_sweep, vpp, name="lb sweep")
             if config.traffic_pps:
                 nursery.start_soon(traffic.run, name="traffic")
-            task_status.started(Emulator(vpp, server))
+            task_status.started(Emulator(vpp, server, faults))
     except* MaglevError as group:
         failure = group.exceptions[0]
     finally:
