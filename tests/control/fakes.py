@@ -71,10 +71,11 @@ class FakeVpp:
     def observed(self) -> Observed:
         return self.table
 
-    async def audit(self) -> "FakeVpp":
+    async def audit(self, begun: Callable[[], None] = lambda: None) -> "FakeVpp":
         await trio.lowlevel.checkpoint()
         if self.is_lost:
             raise Unavailable("the session is lost")
+        begun()
         self.audits += 1
         vips = {key: number for number, key in enumerate(self.table.vips, 1)}
         self.indexes = Indexes(vips, {}, {})

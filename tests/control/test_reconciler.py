@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -132,9 +132,9 @@ async def test_a_change_during_an_audit_is_written_and_what_was_right_before_is_
     autojump_clock: MockClock,
 ) -> None:
     class Slow(FakeVpp):
-        async def audit(self) -> FakeVpp:
+        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
             bench.cell.set(health({**UP, "b1": State.DOWN}))
-            return await super().audit()
+            return await super().audit(begun)
 
     bench = Bench(Slow(), UP)
 
@@ -234,7 +234,7 @@ async def test_a_lost_session_ends_serving_and_forgets_the_table(autojump_clock:
 
 async def test_a_vpp_that_stands_still_is_given_up(autojump_clock: MockClock) -> None:
     class Stuck(FakeVpp):
-        async def audit(self) -> FakeVpp:
+        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
             await trio.sleep_forever()
             raise AssertionError
 

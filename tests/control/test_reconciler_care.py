@@ -1,6 +1,6 @@
 """How the reconciler treats a VPP that dies, is slow to read or would lose flows; and what a sync on request does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -130,8 +130,8 @@ async def test_a_stream_of_refusals_does_not_buy_a_stream_of_audits(autojump_clo
 
 async def test_a_failover_does_not_wait_for_an_audit(autojump_clock: MockClock) -> None:
     class Slow(FakeVpp):
-        async def audit(self) -> FakeVpp:
-            told: FakeVpp = await super().audit()
+        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
+            told: FakeVpp = await super().audit(begun)
             await trio.sleep(self.cost_s)
             return told
 

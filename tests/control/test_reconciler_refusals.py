@@ -172,8 +172,8 @@ async def test_drift_is_told_while_another_vip_is_refused(autojump_clock: MockCl
 
 async def test_drift_is_told_while_the_listing_cannot_be_read(autojump_clock: MockClock) -> None:
     class Unreadable(FakeVpp):
-        async def audit(self) -> FakeVpp:
-            audit: Audit = await super().audit()
+        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
+            audit: Audit = await super().audit(begun)
             return FakeVpp(audit.observed, indexes=None)
 
     bench = Bench(Unreadable(), UP)
@@ -190,9 +190,9 @@ async def test_a_refusal_in_one_batch_does_not_hold_up_the_next_and_one_audit_se
     seen: list[int] = []
 
     class Watched(FakeVpp):
-        async def audit(self) -> FakeVpp:
+        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
             seen.append(len(self.executed))
-            return await super().audit()
+            return await super().audit(begun)
 
     crowd = [frontend(f"f{port}", replace(VIP, port=port), {"b1": 1}) for port in range(1, 601)]
     bench = Bench(Watched(deny=deny_until(1000, AddBackend(replace(VIP, port=1), A, 1))), UP)

@@ -50,7 +50,7 @@ async def test_a_write_that_is_never_answered_is_given_up_and_the_table_read_ane
     reason = await bench.until_lost()
     await bench.until_right()
 
-    assert "did not finish a batch of writes within 60 s" in reason
+    assert "did not finish a write within 60 s" in reason
     await bench.has_no_more_to_write()
 
 

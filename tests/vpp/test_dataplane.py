@@ -1,6 +1,6 @@
 import json
 import struct
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -92,8 +92,9 @@ class Canned:
         self._answers = {message: list(frames) for message, frames in answers.items()}
         self.asked: list[Ask] = []
 
-    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
+    async def exchange(self, asks: Iterable[Ask], sent: Callable[[], None] = lambda: None) -> list[Answer]:
         asked = list(asks)
+        sent()
         self.asked += asked
         return [self._one(ask) for ask in asked]
 

@@ -39,8 +39,11 @@ class Audit(Protocol):
 class Dataplane(Protocol):
     """VPP's LB table. Both calls raise Unavailable or ProtocolError when the session is lost or makes no sense."""
 
-    async def audit(self) -> Audit:
-        """Read the whole table; stops VPP's workers for milliseconds, so it is to be rare."""
+    async def audit(self, begun: Callable[[], None]) -> Audit:
+        """Read the whole table; stops VPP's workers for milliseconds, so it is to be rare.
+
+        What is streamed after `begun` was called is done after the table was read.
+        """
         ...
 
     def stream(self, ops: Iterable[Op]) -> AsyncGenerator[Sequence[tuple[Op, Refused | None]], None]:

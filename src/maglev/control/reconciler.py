@@ -114,7 +114,7 @@ class Reconciler:
                     await self._take_in(work.reading, work)
                 if self._audit_due_s(work) <= trio.current_time():
                     work.reading = self._begin_audit(work)
-                    audits.start_soon(self._read, dataplane, work.reading, name="audit")
+                    await audits.start(self._read, dataplane, work.reading, name="audit")
                 await self._plan(work)
                 if work.agenda.queue and trio.current_time() >= work.may_write_at:
                     await self._write(dataplane, work)
@@ -162,13 +162,22 @@ class Reconciler:
         work.agenda.audit_begins()
         return _Reading(reason)
 
-    async def _read(self, dataplane: Dataplane, reading: _Reading) -> None:
-        """A task of its own: writes go on meanwhile, behind the questions."""
+    async def _read(self, dataplane: Dataplane, reading: _Reading, task_status: trio.TaskStatus[None]) -> None:
+        """A task of its own, started when its questions are put: writes go on, behind them."""
+        is_begun = False
+
+        def begun() -> None:
+            nonlocal is_begun
+            is_begun = True
+            task_status.started()
+
         try:
-            reading.audit = await self._under_deadline("an audit", dataplane.audit)
+            reading.audit = await self._under_deadline("an audit", partial(dataplane.audit, begun))
         except (Unavailable, ProtocolError) as error:
             reading.failure = error
         reading.ended.set()
+        if not is_begun:
+            task_status.started()
 
     async def _take_in(self, reading: _Reading, work: _Work) -> None:
         work.reading = None

@@ -51,7 +51,8 @@ class Agenda:
         self._moot: Held = NOTHING_HELD  # refused, and not wanted any more
         self._at_audit = Observed(None, {})  # what we knew when the latest audit began
         self._doubts_at_audit: frozenset[VipKey] = frozenset()
-        self._since_audit: list[Op] = []  # acknowledged after that
+        self._since_audit: list[Op] = []  # acknowledged after that, while it is under way
+        self._is_reading = False
         self._before: Shadow | None = None  # what we took for the table until the audit that is to be planned for
 
     @property
@@ -69,7 +70,7 @@ class Agenda:
         """What is answered from now on is of after the audit, as VPP works in order; nothing may be unanswered now."""
         self._at_audit = self.shadow.observed if self.shadow else Observed(None, {})
         self._doubts_at_audit = frozenset(self.shadow.doubtful) if self.shadow else frozenset()
-        self._since_audit = []
+        self._is_reading, self._since_audit = True, []
 
     def audited(self, observed: Observed) -> Iterator[None]:
         """VPP's table was read whole, as of when the audit began. Yields between slices, as `plan` does."""
@@ -83,6 +84,7 @@ class Agenda:
             shadow.doubtful |= self._before.doubtful - self._doubts_at_audit
             shadow.acknowledge(self._since_audit)
         self.shadow, self.queue = shadow, deque()
+        self._is_reading, self._since_audit = False, []
         self._stale |= self._scope.prefixes | shadow.prefixes
 
     def forgive(self) -> None:
@@ -175,7 +177,8 @@ class Agenda:
             self._stale.add(vip.prefix)  # whatever else is queued there goes with the next plan
         for op in done:
             self._refusals.pop(op, None)
-        self._since_audit += done
+        if self._is_reading:
+            self._since_audit += done
         shadow.acknowledge(done)
         return news
 

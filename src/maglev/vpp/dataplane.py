@@ -6,7 +6,7 @@ for milliseconds per thousand VIPs, so it is to be rare.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -31,8 +31,8 @@ SLICE = 256
 class Transport(Protocol):
     """What carries our questions to VPP."""
 
-    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
-        """Send all in order, return the answers in order."""
+    async def exchange(self, asks: Iterable[Ask], sent: Callable[[], None] = lambda: None) -> list[Answer]:
+        """Send all in order, return the answers in order; `sent` is called once nobody can come before them."""
         ...
 
     def stream(self, calls: Iterable[Call]) -> AsyncGenerator[list[bytes], None]:
@@ -94,12 +94,15 @@ class LbTable:
         self._counted: Mapping[IPNetwork, int] = {}
         self._places: Mapping[VipKey, int] = {}  # of the audit that all these routes are of
 
-    async def audit(self) -> Audit:
-        """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told."""
+    async def audit(self, begun: Callable[[], None] = lambda: None) -> Audit:
+        """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told.
+
+        What is asked of VPP after `begun` was called, VPP does after it has told its table.
+        """
         records = self._records
         asks = (records.conf, records.vips, records.backends, records.cli(LISTING))
         asked_at = trio.current_time()
-        answers = await self._transport.exchange(asks)
+        answers = await self._transport.exchange(asks, begun)
         cost_s = trio.current_time() - asked_at
         # Tens of thousands of records: probes must not wait for them, so all work on them is done in a thread.
         reading = await trio.to_thread.run_sync(self._read, answers)

@@ -38,9 +38,9 @@ class Session:
     table: LbTable
     stats: Stats
 
-    async def audit(self) -> Audit:
-        """Read VPP's whole LB table."""
-        return await self.table.audit()
+    async def audit(self, begun: Callable[[], None] = lambda: None) -> Audit:
+        """Read VPP's whole LB table; what is asked after `begun` was called, VPP does after that."""
+        return await self.table.audit(begun)
 
     async def execute(self, ops: Iterable[Op]) -> list[Refused | None]:
         """Send `ops` in order, pipelined; one answer per op, None for done."""

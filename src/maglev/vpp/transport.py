@@ -105,12 +105,13 @@ class Transport:
         """When VPP last sent anything, by trio's clock: no ping is needed to see that it lives."""
         self._lost = trio.Event()
 
-    async def exchange(self, asks: Iterable[Ask]) -> list[Answer]:
+    async def exchange(self, asks: Iterable[Ask], sent: Callable[[], None] = lambda: None) -> list[Answer]:
         """Send all `asks` in order, pipelined, and return their answers in order.
 
         They are taken from `asks` a few at a time while VPP works on those before, so an iterator may make them, and
-        end when it likes. Raises Unavailable or ProtocolError when the connection is lost before all are answered;
-        what VPP has done by then is unknown. The same holds when cancelled.
+        end when it likes. `sent` is called once nothing that others ask can come before them. Raises Unavailable or
+        ProtocolError when the connection is lost before all are answered; what VPP has done by then is unknown. The
+        same holds when cancelled.
         """
         await trio.lowlevel.checkpoint()
         answers: list[Answer] = []
@@ -124,6 +125,7 @@ class Transport:
                     answers.append(answer)
                     self._put(ask, answer, batch)
                 self._filled.set()
+            sent()
             batch.missing -= 1
             if batch.missing:
                 await batch.done.wait()
