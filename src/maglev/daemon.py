@@ -1,6 +1,6 @@
 """maglevd: builds the adapters, ties them to the loops, and owns signals and the order of shutdown; decides nothing.
 
-Shutdown: RPC and metrics first, then probes, then, once the batch of writes under way is answered, VPP's sockets. VPP's
+Shutdown: RPC and metrics first, then probes, then, once the step under way is answered, VPP's sockets. VPP's
 table stays as it is.
 """
 
