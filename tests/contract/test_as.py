@@ -1,8 +1,8 @@
-"""What VPP does with application servers; each test runs on the embedded VPP and, if there is one, on a real one."""
+"""What VPP does with application servers."""
 
 import pytest
 
-from tests.emulator.target import TCP, Burst, Target, host, new_prefix
+from tests.contract.target import TCP, Burst, Target, host, new_prefix
 
 OK, NO_ENTRY, EXISTS, BAD_FAMILY = 0, -6, -81, -97
 GRE4, GRE6 = 0, 1

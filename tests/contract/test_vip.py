@@ -1,21 +1,13 @@
-"""What VPP answers about VIPs, and lists; each test runs on the embedded VPP and, if there is one, on a real one."""
+"""What VPP answers about VIPs, and lists."""
 
 import ipaddress
 
 import pytest
 
-from tests.emulator.target import REAL_VPP, TCP, UDP, VPP_VARIABLES, Target, host, new_prefix
+from tests.contract.target import TCP, UDP, Target, host, new_prefix
 
 OK, NO_ENTRY, BAD_LENGTH, OTHER_ENCAP, EXISTS, BAD_FAMILY = 0, -6, -70, -73, -81, -97
 GRE4, GRE6, L3DSR, NAT4, NAT6 = range(5)
-
-
-@pytest.mark.vpp
-def test_the_contract_is_checked_on_a_real_vpp_too() -> None:
-    if not REAL_VPP:
-        pytest.skip(
-            f"no running VPP is named by {' and '.join(VPP_VARIABLES)}: contract tests run on the embedded one only"
-        )
 
 
 def test_enums_and_versions_reach_a_plain_client(target: Target) -> None:

@@ -1,12 +1,10 @@
-"""What we take VPP for, said once and asked of both: the embedded VPP, and a real one where its sockets are named."""
+"""What we take VPP for, asked through a session of our own."""
 
-import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from pathlib import Path
 
 import pytest
 import trio
@@ -34,9 +32,8 @@ from maglev.core.plan import (
 from maglev.errors import Refused
 from maglev.vpp.dataplane import LISTING
 from maglev.vpp.session import Session, connect
-from tests.processes import running
+from tests.real_vpp import Sockets
 
-API, STATS = "MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS"
 DEADLINE_S = 60
 WEB = VipKey(ip_network("192.0.2.1/32"), 6, 80)
 TLS = replace(WEB, port=443)
@@ -44,34 +41,6 @@ DNS = VipKey(ip_network("2001:db8::53/128"), 17, 53)
 ONE, TWO, THREE = ip_address("10.1.0.1"), ip_address("10.1.0.2"), ip_address("10.1.0.3")
 SIX = ip_address("2001:db8:1::1")
 CONF = LbConf(IPv4Address("10.0.0.1"), IPv6Address("2001:db8::2"), 1024, 40)
-
-
-@dataclass(frozen=True)
-class Sockets:
-    api: str
-    stats: str
-
-
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sockets]:
-    folder = tmp_path_factory.mktemp("vpp")
-    sockets = Sockets(str(folder / "api.sock"), str(folder / "stats.sock"))
-    with running(
-        "maglev.emulator", ["--api-socket", sockets.api, "--stats-socket", sockets.stats], folder / "log"
-    ) as process:
-        process.until_says(sockets.api)
-        yield sockets
-
-
-@pytest.fixture(params=["emulator", pytest.param("vpp", marks=pytest.mark.vpp)])
-def sockets(request: pytest.FixtureRequest) -> Sockets:
-    if request.param == "emulator":
-        found = request.getfixturevalue("emulated")
-        assert isinstance(found, Sockets)
-        return found
-    if API not in os.environ or STATS not in os.environ:
-        pytest.skip(f"{API} and {STATS} name no running VPP")
-    return Sockets(os.environ[API], os.environ[STATS])
 
 
 @pytest.fixture
@@ -405,8 +374,3 @@ async def test_a_plan_makes_any_table_so_and_then_there_is_nothing_to_plan(
             after = (await session.audit()).observed
             assert plan(table, carry_flushed(after, advance(before, ops))) == ()
             assert weights(after) == weights(advance(before, ops))
-
-
-def test_the_real_vpp_is_named_by_two_variables_or_none() -> None:
-    assert (API in os.environ) == (STATS in os.environ)
-    assert all(Path(os.environ[name]).exists() for name in (API, STATS) if name in os.environ)

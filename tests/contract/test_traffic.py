@@ -1,11 +1,11 @@
-"""What packets do to counters and flows; each test runs on the embedded VPP and, if there is one, on a real one.
+"""What packets do to counters and flows.
 
 The expected splits are VPP's own: they hold only if flow hash, table and sticky slots are the same as there.
 """
 
 import pytest
 
-from tests.emulator.target import ROUTE_TO, ROUTE_VIA, TCP, UDP, Burst, Target, host, new_prefix
+from tests.contract.target import ROUTE_TO, ROUTE_VIA, TCP, UDP, Burst, Target, host, new_prefix
 
 GRE4, GRE6, L3DSR, NAT4 = range(4)
 CLIENT, CLIENT6 = "10.201.0.5", "2001:db8:78::5"
