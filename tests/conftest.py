@@ -36,9 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def real_vpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real.Sockets]:
+def found_vpp() -> real.Sockets | real.Binary | real.Nothing:
+    """What the environment names, before `real_vpp` writes there."""
+    return real.find(os.environ)
+
+
+@pytest.fixture(scope="session")
+def real_vpp(
+    found_vpp: real.Sockets | real.Binary | real.Nothing, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[real.Sockets]:
     """The one real VPP of this run. It is shared: leave no VIP in it."""
-    match real.find(os.environ):
+    match found_vpp:
         case real.Sockets() as sockets:
             yield sockets
         case real.Binary() as binary:

@@ -1,10 +1,11 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.contract.target import Target, embedded, real
 from tests.processes import running
-from tests.real_vpp import Sockets
+from tests.real_vpp import BINARY, Binary, Sockets, started
 
 VPPS = ["emulator", pytest.param("vpp", marks=pytest.mark.vpp)]
 
@@ -24,6 +25,20 @@ def target(shared_target: Target) -> Iterator[Target]:
     """A VPP for plain vpp_papi, through which packets can be sent."""
     yield shared_target
     shared_target.clean_up()
+
+
+@pytest.fixture(params=VPPS)
+def newborn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+    """A VPP that never had a VIP, for one test, which may be its end."""
+    if request.param == "emulator":
+        with embedded(tmp_path) as target:
+            yield target
+        return
+    found = request.getfixturevalue("found_vpp")
+    if not isinstance(found, Binary):
+        pytest.skip(f"the VPP that runs is not new, and {BINARY} is not asked for another")
+    with started(found, tmp_path) as sockets, real(sockets) as target:
+        yield target
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ LB_COUNTERS = ("packet from existing sessions", "first session packet", "untrack
 
 _DRIVER = Path(__file__).with_name("driver.py")
 _PG = "pg88"
+_STEP_S = 2.0
 _OTHER_BUCKETS, _BUCKETS = 512, 1024
 _SCRATCH = "10.202.0.2/32"
 _numbers = itertools.count(1)
@@ -179,6 +180,13 @@ class Target(Client, ABC):
     @abstractmethod
     def pass_time(self, seconds: float) -> None:
         """Let VPP's clock go on."""
+
+    def pass_time_until(self, is_so: Callable[[], bool], most_s: float) -> None:
+        passed = 0.0
+        while not is_so():
+            assert passed < most_s, f"not so after {most_s:g} s"
+            self.pass_time(_STEP_S)
+            passed += _STEP_S
 
     def forget_flows(self) -> None:
         """Make sure that no flow of an earlier test is in the way.

@@ -3,11 +3,14 @@
 The expected splits are VPP's own: they hold only if flow hash, table and sticky slots are the same as there.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from tests.contract.target import ROUTE_TO, ROUTE_VIA, TCP, UDP, Burst, Target, host, new_prefix
 
 GRE4, GRE6, L3DSR, NAT4 = range(4)
+KEEP = 0xFFFFFFFF
 CLIENT, CLIENT6 = "10.201.0.5", "2001:db8:78::5"
 VIP = "10.202.0.1/32"  # fixed, as it is part of the hash
 
@@ -26,16 +29,35 @@ def three(target: Target) -> list[str]:
     return backends
 
 
-def test_flows_are_hashed_as_vpp_hashes_them(target: Target, three: list[str]) -> None:
-    before = target.via(*three)
+HIT = [0, 1, 0, 0, 0, 1, 1, 1, 1, 2, 1, 2, 1, 1, 0, 0]
+
+
+def hit(target: Target, backends: list[str]) -> list[int]:
+    """Which of three backends with weights 100, 100 and 50 takes each of sixteen flows."""
+    before = target.via(*backends)
     hit = []
     for sport in range(1000, 1016):
         target.send(Burst(CLIENT, host(VIP), sport, 80))
-        after = target.via(*three)
+        after = target.via(*backends)
         hit.append([new - old for new, old in zip(after, before, strict=True)].index(1))
         before = after
+    return hit
 
-    assert hit == [0, 1, 0, 0, 0, 1, 1, 1, 1, 2, 1, 2, 1, 1, 0, 0]
+
+def test_flows_are_hashed_as_vpp_hashes_them(target: Target, three: list[str]) -> None:
+    assert hit(target, three) == HIT
+
+
+def test_a_table_is_the_same_whatever_made_it(target: Target) -> None:
+    """So that two routers, or one that was started anew, send a flow to the same backend."""
+    target.add_vip(VIP)
+    for n, weight in ((4, 9), (3, 1), (1, 100), (2, 255)):
+        target.add_as(VIP, f"10.1.1.{n}", weight)
+    target.del_as(VIP, "10.1.1.4")
+    target.set_weight(VIP, "10.1.1.2", 100)
+    target.set_weight(VIP, "10.1.1.3", 50)
+
+    assert hit(target, [f"10.1.1.{n}" for n in (1, 2, 3)]) == HIT
 
 
 def test_first_and_next_packets_and_all_volumes_are_counted(target: Target, three: list[str]) -> None:
@@ -105,6 +127,20 @@ def test_a_vip_without_servers_is_a_black_hole(target: Target) -> None:
     assert target.lb_counters(target.index(prefix)) == [0, 0, 0, 1]
 
 
+def test_weight_for_nobody_is_a_black_hole_for_new_flows(target: Target) -> None:
+    prefix = new_prefix()
+    known = Burst(CLIENT, host(prefix), 5001, 80)
+    target.add_vip(prefix)
+    target.add_as(prefix, "10.1.3.4")
+    target.send(known)
+    target.set_weight(prefix, "10.1.3.4", 0)
+
+    target.send(known)
+    target.send(replace(known, sport=5002))
+
+    assert target.lb_counters(target.index(prefix)) == [1, 1, 0, 1]
+
+
 def test_a_full_bucket_leaves_flows_untracked_but_forwarded(target: Target) -> None:
     prefix, backend = new_prefix(), "10.1.3.1"
     target.set_sticky_buckets(128)
@@ -134,6 +170,35 @@ def test_flushed_slots_stay_taken_until_they_expire(target: Target) -> None:
     target.pass_time(42)
     target.send(flow)
     assert target.lb_counters(target.index(prefix)) == [0, 5, 2, 0]
+
+
+def test_an_idle_flow_is_listed_until_another_takes_its_slot(target: Target) -> None:
+    prefix, (old, new) = new_prefix(), ("10.1.3.5", "10.1.3.6")
+    target.configure("10.0.0.1", "fd00::1", 1, 1)
+    target.add_vip(prefix)
+    target.add_as(prefix, old)
+    target.send(Burst(CLIENT, host(prefix), 14000, 80))
+    target.add_as(prefix, new)
+    target.set_weight(prefix, old, 0)
+
+    target.pass_time(3)
+    assert target.flows(prefix) == {old: 1, new: 0}
+    target.send(Burst(CLIENT, host(prefix), 14001, 80))
+    assert target.flows(prefix) == {old: 0, new: 1}
+
+
+def test_sources_and_timeout_change_without_a_flow_lost(target: Target) -> None:
+    prefix = new_prefix()
+    flow = Burst(CLIENT, host(prefix), 15000, 80)
+    target.add_vip(prefix)
+    target.add_as(prefix, "10.1.3.7")
+    target.send(flow)
+
+    for buckets, timeout in ((1024, 41), (KEEP, 42), (1024, KEEP)):
+        assert target.configure("10.0.0.2", "fd00::2", buckets, timeout) == 0
+        target.send(flow)
+
+    assert target.lb_counters(target.index(prefix)) == [3, 1, 0, 0]
 
 
 def test_another_number_of_buckets_drops_every_flow_with_the_next_packet(target: Target) -> None:
@@ -180,6 +245,37 @@ def test_known_flows_stay_when_weights_change_and_move_when_flushed(target: Targ
     assert target.via(old, new) == [before[0] + 10, before[1] + 10]
     assert target.lb_counters(target.index(prefix)) == [28, 2, 0, 0]
     assert target.flows(prefix) == {old: 0, new: 1}
+
+
+def test_a_flush_forgets_flows_and_the_table_decides_anew(target: Target) -> None:
+    prefix, (one, other) = new_prefix(), ("10.1.5.3", "10.1.5.4")
+    flows = Burst(CLIENT, host(prefix), 7100, 80, count=20, last_sport=7119)
+    target.add_vip(prefix)
+    target.add_as(prefix, one)
+    target.send(flows)
+    target.add_as(prefix, other)
+    assert target.flows(prefix) == {one: 20, other: 0}
+
+    target.set_weight(prefix, one, 100, flush=True)
+    assert target.flows(prefix) == {one: 0, other: 0}
+    target.send(flows)
+
+    assert target.lb_counters(target.index(prefix)) == [0, 40, 0, 0]
+    assert sum(target.flows(prefix).values()) == 20
+    assert 0 < target.flows(prefix)[one] < 20
+
+
+def test_a_deletion_with_flush_moves_flows_at_once(target: Target) -> None:
+    prefix, (leaving, staying) = new_prefix(), ("10.1.6.3", "10.1.6.4")
+    target.add_vip(prefix)
+    target.add_as(prefix, leaving)
+    target.send(Burst(CLIENT, host(prefix), 8100, 80))
+    target.add_as(prefix, staying)
+
+    target.del_as(prefix, leaving, flush=True)
+    target.send(Burst(CLIENT, host(prefix), 8100, 80))
+
+    assert target.flows(prefix) == {leaving: 0, staying: 1}
 
 
 def test_a_deleted_backend_drains(target: Target) -> None:

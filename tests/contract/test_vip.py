@@ -40,6 +40,26 @@ def test_api_defaults_are_a_table_of_1024_for_all_ports(target: Target) -> None:
     assert (vip.vip.protocol, vip.vip.port, vip.flow_table_length) == (255, 0, 1024)
 
 
+def test_without_a_port_the_protocol_says_nothing(target: Target) -> None:
+    prefix = new_prefix()
+
+    assert target.add_vip(prefix, TCP, 0) == OK
+
+    (vip,) = target.api.lb_vip_dump()
+    assert (vip.vip.protocol, vip.vip.port) == (255, 0)
+    assert target.add_as(prefix, "10.1.0.1", protocol=UDP, port=0) == OK
+    assert target.del_vip(prefix, UDP, 0) == OK
+
+
+def test_no_binary_message_tells_an_index_or_what_sticks_to_its_source(target: Target) -> None:
+    told = {name: target.papi.messages[name].fields[2:] for name in ("lb_vip_details", "lb_as_v2_details")}
+
+    assert told == {
+        "lb_vip_details": ["vip", "encap", "dscp", "srv_type", "target_port", "flow_table_length"],
+        "lb_as_v2_details": ["vip", "app_srv", "flags", "in_use_since", "weight", "num_buckets"],
+    }
+
+
 def test_a_table_of_65536_reads_back_as_0(target: Target) -> None:
     prefix = new_prefix()
 
@@ -87,6 +107,27 @@ def test_all_ports_of_a_prefix_have_one_encap(target: Target) -> None:
     assert target.add_vip(prefix, UDP, 80, encap=GRE4) == OK
     assert target.add_vip(prefix, UDP, 81, encap=GRE6) == OTHER_ENCAP
     assert target.add_vip(prefix, UDP, 81, encap=GRE4) == OK
+
+
+def test_another_encap_waits_for_the_last_vip_of_its_prefix_to_go(target: Target) -> None:
+    prefix = new_prefix()
+    for port in (80, 81):
+        target.add_vip(prefix, UDP, port, encap=GRE4)
+        target.add_as(prefix, "10.1.0.1", port=port)
+
+    assert target.del_vip(prefix, UDP, 80) == OK
+    assert target.add_vip(prefix, UDP, 80, encap=GRE6) == OTHER_ENCAP
+    assert target.del_vip(prefix, UDP, 81) == OK
+    assert [target.add_vip(prefix, UDP, port, encap=GRE6) for port in (80, 81)] == [OK, OK]
+
+    heads = [block.splitlines()[0].split() for block in target.blocks(prefix)]
+    assert sorted((words[0], words[3:]) for words in heads) == [
+        ("ip4-gre4", ["removed"]),
+        ("ip4-gre4", ["removed"]),
+        ("ip4-gre6", []),
+        ("ip4-gre6", []),
+    ]
+    assert target.add_as(prefix, "fd00::1") == OK
 
 
 @pytest.mark.parametrize("length", [1000, 3, 65535])
@@ -196,6 +237,27 @@ def test_a_listing_for_all_ports_names_no_port(target: Target) -> None:
     head, size, counters, *_ = target.blocks(prefix)[0].splitlines()
     assert head == f" ip6-gre6 [{target.index(prefix)}] {prefix}"
     assert (size, counters) == ("  new_size:1024", "  counters:")
+
+
+@pytest.mark.parametrize(
+    ("version", "encap", "word"),
+    [
+        (4, GRE4, "ip4-gre4"),
+        (4, GRE6, "ip4-gre6"),
+        (4, L3DSR, "ip4-l3dsr"),
+        (4, NAT4, "ip4-nat4"),
+        (6, GRE4, "ip6-gre4"),
+        (6, GRE6, "ip6-gre6"),
+        (6, NAT6, "ip6-nat6"),
+    ],
+)
+def test_family_and_encap_have_their_words(target: Target, version: int, encap: int, word: str) -> None:
+    prefix = new_prefix(version)
+
+    assert target.add_vip(prefix, encap=encap, target_port=80) == OK
+
+    assert target.blocks(prefix)[0].split()[0] == word
+    assert target.api.lb_vip_dump()[0].encap == encap
 
 
 def test_the_short_listing(target: Target) -> None:
