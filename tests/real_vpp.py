@@ -62,14 +62,16 @@ def find(environ: Mapping[str, str]) -> Sockets | Binary | Nothing:
 def started(binary: Binary, folder: Path) -> Iterator[Sockets]:
     """One of our own, everything of it in `folder`, whose sockets answer; it ends with the tests, however these end."""
     sockets = Sockets(str(folder / "api.sock"), str(folder / "stats.sock"))
-    conf = folder / "startup.conf"
-    conf.write_text(_startup(sockets, folder, binary.plugins))
+    conf, prefix = folder / "startup.conf", f"maglev-test-{os.getpid()}-{folder.name}"
+    conf.write_text(_startup(sockets, folder, prefix, binary.plugins))
     vpp = Program([binary.path, "-c", str(conf)], folder / "log")
     try:
         until(lambda: _hands_out_its_segment(sockets.stats), lambda: f"VPP's sockets; it said:\n{vpp.output}", vpp)
         yield sockets
     finally:
         vpp.stop()
+        for left in Path("/dev/shm").glob(f"{prefix}-*"):  # by a VPP that had no time to tidy up
+            left.unlink()
 
 
 def _hands_out_its_segment(path: str) -> bool:
@@ -80,23 +82,22 @@ def _hands_out_its_segment(path: str) -> bool:
             client.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return False
-        return bool(client.recv(1))
+        _, descriptors, _, _ = socket.recv_fds(client, 1, 1)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return bool(descriptors)
 
 
-def _startup(sockets: Sockets, folder: Path, plugins: str | None) -> str:
-    """One worker, so that barriers are real and a counter has a vector per thread; 4k pages, so that any machine does.
-
-    Main thread and worker rest between two polls: the tests share the machine's cores with them.
-    """
+def _startup(sockets: Sockets, folder: Path, prefix: str, plugins: str | None) -> str:
+    """One worker, so that barriers are real and counters have a vector per thread; 4k pages, as every machine has."""
     return f"""
 unix {{
   nodaemon
   nosyslog
   runtime-dir {folder}
   cli-listen {folder}/cli.sock
-  poll-sleep-usec 100
 }}
-api-segment {{ prefix maglev-test-{os.getpid()}-{folder.name} }}
+api-segment {{ prefix {prefix} }}
 socksvr {{ socket-name {sockets.api} }}
 statseg {{ socket-name {sockets.stats} size 64M page-size 4k }}
 memory {{ main-heap-size 512M main-heap-page-size 4k }}

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.contract.target import Target, embedded, real
+from tests.contract.target import RealTarget, Target, embedded, real
 from tests.processes import running
 from tests.real_vpp import BINARY, Binary, Sockets, started
 
@@ -37,7 +38,7 @@ def newborn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     found = request.getfixturevalue("found_vpp")
     if not isinstance(found, Binary):
         pytest.skip(f"the VPP that runs is not new, and {BINARY} is not asked for another")
-    with started(found, tmp_path) as sockets, real(sockets) as target:
+    with started(found, tmp_path) as sockets, closing(RealTarget(sockets.api, sockets.stats)) as target:
         yield target
 
 
