@@ -7,6 +7,7 @@ import pytest
 from tests.contract.target import LB_COUNTERS, Target, new_prefix
 
 OK = 0
+NAT4, NAT6 = 3, 4
 
 
 def lengths(target: Target) -> set[int]:
@@ -80,3 +81,14 @@ def test_freed_indexes_are_used_again_the_last_freed_first(newborn: Target) -> N
 def test_a_table_of_no_length_is_its_end(newborn: Target) -> None:
     with pytest.raises(newborn.papi.VPPIOError):
         newborn.add_vip(new_prefix(), new_flows_table_length=0)
+
+
+@pytest.mark.parametrize(("version", "encap", "backend"), [(4, NAT4, "10.1.0.1"), (6, NAT6, "fd00::1")])
+def test_a_backend_of_a_nat_vip_for_all_ports_is_its_end(
+    newborn: Target, version: int, encap: int, backend: str
+) -> None:
+    prefix = new_prefix(version)
+    assert newborn.add_vip(prefix, port=0, encap=encap) == OK
+
+    with pytest.raises(newborn.papi.VPPIOError):
+        newborn.add_as(prefix, backend, port=0)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.target import ROUTE_TO, ROUTE_VIA, TCP, Burst, Target, host, new_prefix
 
-GRE4, GRE6, L3DSR, NAT4 = range(4)
+GRE4, GRE6, L3DSR, NAT4, NAT6 = range(5)
 KEEP = 0xFFFFFFFF
 CLIENT, CLIENT6 = "10.201.0.5", "2001:db8:78::5"
 VIP = "10.202.0.1/32"  # fixed, as it is part of the hash
@@ -125,6 +125,18 @@ def test_a_vip_without_servers_is_a_black_hole(target: Target) -> None:
     target.send(Burst(CLIENT, host(prefix), 5000, 80))
 
     assert target.lb_counters(target.index(prefix)) == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("version", "encap"), [(4, NAT4), (6, NAT6)])
+def test_nat_for_all_ports_takes_no_packet(target: Target, version: int, encap: int) -> None:
+    prefix, client = new_prefix(version), CLIENT if version == 4 else CLIENT6
+    target.add_vip(prefix, port=0, encap=encap)
+
+    target.send(Burst(client, host(prefix), 5000, 80, count=3))
+
+    assert target.lb_counters(target.index(prefix)) == [0, 0, 0, 0]
+    assert target.route(ROUTE_TO, prefix) == (3, 300)
+    assert target.route(ROUTE_VIA, prefix) == (0, 0)
 
 
 def test_weight_for_nobody_is_a_black_hole_for_new_flows(target: Target) -> None:

@@ -136,6 +136,11 @@ class Vip:
     """Address, weight and AS pool index of those that get new flows."""
     _owners: Sequence[int] | None = field(default=None, init=False, repr=False)
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether packets come to it: VPP's nodes of NAT look for a port, and no other takes their place."""
+        return not (self.type.is_nat and self.key.port == ANY_PORT)
+
     def set_members(self, members: Iterator[tuple[bytes, int, int]]) -> None:
         """Replace those that get new flows; the table itself is only built when a flow asks for it."""
         self.members = tuple(sorted(members))
