@@ -11,7 +11,8 @@ stops it at the end: no root, no huge pages, no network. MAGLEV_VPP_PLUGINS name
 does not find them by itself. The second uses one that runs already and that nobody needs: without VIPs, and with a
 worker. Both need lb API 1.2.0. An emulator (`python -m maglev.emulator`) may stand in for the second, but for traffic.
 
-`test_session` asks through a session of our own; everything else through vpp_papi with its own transport and its own
-stats reader, so that no fault of ours on both ends hides itself. On the emulator time is moved; on a real VPP it has to
-pass, which takes the most of its five minutes.
+`test_session` and `test_plan` ask through a session of our own; everything else through vpp_papi with its own transport
+and its own stats reader, so that no fault of ours on both ends hides itself. `test_twins` sends any calls to both at
+once and compares all that can be seen. On the emulator time is moved; on a real VPP it has to pass, which takes the
+most of its five minutes.
 """
