@@ -22,6 +22,7 @@ from maglev.core.model import VipKey
 from maglev.core.plan import SetConf, plan
 from maglev.vpp.records import BackendRecord, Records, VipRecord
 from maglev.vpp.transport import Call
+from tests.real_vpp import Sockets
 
 SHIPPED_VIPS = fleet.VIPS // 5
 PAPI_RECORDS = 2000  # of each dump: it takes its time, in proportion
@@ -82,7 +83,7 @@ def as_shipped() -> float:
     return took / count
 
 
-async def _fill(vpp: vpps.Vpp, vips: int) -> None:
+async def _fill(vpp: Sockets, vips: int) -> None:
     async with vpps.session(vpp) as session:
         assert not any(await session.execute(fleet.building(vips)))
 

@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks import collecting, fleet, reconciling, vpps
 from maglev.config.parse import parse
 from maglev.core.model import Backend, Frontend
+from tests.real_vpp import Sockets
 
 TICK_S = 0.001
 
@@ -86,7 +87,7 @@ def test_work_with_vpp(benchmark: BenchmarkFixture, kind: str) -> None:
     report(benchmark, kind=kind, late=late, idle=idle)
 
 
-async def _connect(vpp: vpps.Vpp) -> None:
+async def _connect(vpp: Sockets) -> None:
     async with vpps.session(vpp):
         pass
 

@@ -4,12 +4,10 @@ import os
 import select
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from maglev.core.events import Event
@@ -19,69 +17,38 @@ from maglev.vpp.handshake import SOCKCLNT_CREATE
 from maglev.vpp.session import Session, connect
 from maglev.vpp.transport import Call
 from maglev.vpp.wire import Bootstrap
-from tests.processes import Process, until
+from tests import real_vpp
+from tests.processes import Process
+from tests.real_vpp import Sockets
 
-BINARY = os.environ.get("MAGLEV_VPP", "")
-KIND = "VPP" if BINARY else "embedded VPP"
+FOUND = real_vpp.find(os.environ)
+KIND = "VPP" if isinstance(FOUND, real_vpp.Binary) else "embedded VPP"
 """What is measured against."""
-
-_STARTUP = """
-unix {{ nodaemon cli-listen {directory}/cli.sock runtime-dir {directory} }}
-api-segment {{ prefix maglev-bench-{pid} }}
-socksvr {{ socket-name {api} }}
-statseg {{ socket-name {stats} size 256M }}
-memory {{ main-heap-size 2G }}
-buffers {{ buffers-per-numa 4096 page-size default }}
-plugins {{ plugin default {{ disable }} plugin lb_plugin.so {{ enable }} }}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Vpp:
-    """Where it listens."""
-
-    api: str
-    stats: str
 
 
 @contextmanager
-def vpp() -> Iterator[Vpp]:
+def vpp() -> Iterator[Sockets]:
     """A new one, with an empty table."""
     directory = Path(tempfile.mkdtemp(prefix="maglev-bench-"))
-    found = Vpp(str(directory / "api.sock"), str(directory / "stats.sock"))
+    one = real_vpp.started(FOUND, directory) if isinstance(FOUND, real_vpp.Binary) else _embedded(directory)
     try:
-        with _real(found, directory) if BINARY else _embedded(found, directory):
-            yield found
+        with one as sockets:
+            yield sockets
     finally:
         shutil.rmtree(directory)
 
 
 @contextmanager
-def _embedded(where: Vpp, directory: Path) -> Iterator[None]:
-    arguments = ["--api-socket", where.api, "--stats-socket", where.stats]
-    process = Process("maglev.emulator", arguments, directory / "log")
+def _embedded(directory: Path) -> Iterator[Sockets]:
+    sockets = Sockets(str(directory / "api.sock"), str(directory / "stats.sock"))
+    process = Process(
+        "maglev.emulator", ["--api-socket", sockets.api, "--stats-socket", sockets.stats], directory / "log"
+    )
     try:
         process.until_says("API at")
-        yield
+        yield sockets
     finally:
         process.stop()
-
-
-@contextmanager
-def _real(where: Vpp, directory: Path) -> Iterator[None]:
-    config = directory / "startup.conf"
-    config.write_text(_STARTUP.format(directory=directory, api=where.api, stats=where.stats, pid=os.getpid()))
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([BINARY, "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            until(
-                lambda: Path(where.api).exists() and Path(where.stats).exists(),
-                lambda: f"VPP's sockets; it said:\n{(directory / 'log').read_text(errors='replace')}",
-            )
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def nobody(_: Event) -> None:
@@ -89,7 +56,7 @@ def nobody(_: Event) -> None:
 
 
 @asynccontextmanager
-async def session(vpp: Vpp) -> AsyncIterator[Session]:
+async def session(vpp: Sockets) -> AsyncIterator[Session]:
     """A session with it."""
     async with connect(vpp.api, vpp.stats, nobody, clock_ns=time.time_ns, deadline_s=30) as connected:
         yield connected
@@ -98,7 +65,7 @@ async def session(vpp: Vpp) -> AsyncIterator[Session]:
 class Blast:
     """The floor: `ops` packed beforehand, sent without a look at any answer; a plain socket takes the answers."""
 
-    def __init__(self, vpp: Vpp, connected: Session, ops: Sequence[Op]) -> None:
+    def __init__(self, vpp: Sockets, connected: Session, ops: Sequence[Op]) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(vpp.api)
         bootstrap, splitter = Bootstrap(), Splitter()

@@ -23,14 +23,14 @@ TIED = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 T = TypeVar("T")
 
 
-class Process:
-    """`python -m MODULE ...` with stdout and stderr in one file."""
+class Program:
+    """A command with stdout and stderr in one file."""
 
-    def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [*TIED, sys.executable, "-m", module, *arguments],
+                [*TIED, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -66,6 +66,13 @@ class Process:
             self.popen.kill()
 
 
+class Process(Program):
+    """`python -m MODULE ...`."""
+
+    def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
+        super().__init__([sys.executable, "-m", module, *arguments], log)
+
+
 @contextmanager
 def running(module: str, arguments: Sequence[str], log: Path) -> Iterator[Process]:
     process = Process(module, arguments, log)
@@ -75,7 +82,7 @@ def running(module: str, arguments: Sequence[str], log: Path) -> Iterator[Proces
         process.stop()
 
 
-def until(is_so: Callable[[], T], what: Callable[[], str], process: Process | None = None) -> T:
+def until(is_so: Callable[[], T], what: Callable[[], str], process: Program | None = None) -> T:
     """Look again and again until it is so; fails with `what` after DEADLINE_S or when `process` has ended."""
     deadline = time.monotonic() + DEADLINE_S
     while not (answer := is_so()):

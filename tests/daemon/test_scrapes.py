@@ -1,6 +1,5 @@
 """What samples and scrapes cost VPP: nothing, by the count of one who sits between maglevd and VPP's API socket."""
 
-import os
 import select
 import socket
 import socketserver
@@ -19,9 +18,10 @@ from maglev.vpp.framing import Splitter
 from maglev.vpp.handshake import SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY
 from maglev.vpp.session import connect
 from maglev.vpp.wire import Bootstrap
+from tests.contract.sessions import empty
 from tests.daemon.site import Site
 from tests.processes import running, until
-from tests.vpp.test_contract import API, STATS, Sockets, empty
+from tests.real_vpp import Sockets
 
 SAMPLES = 20
 
@@ -97,9 +97,7 @@ def vpp(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sockets]:
             process.until_says(one.api)
             yield one
         return
-    if API not in os.environ or STATS not in os.environ:
-        pytest.skip(f"{API} and {STATS} name no running VPP")
-    one = Sockets(os.environ[API], os.environ[STATS])
+    one = request.getfixturevalue("real_vpp")
     settings = trio.run(settings_of_an_empty, one)
     yield one
     trio.run(empty, one, settings)

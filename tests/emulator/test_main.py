@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.target import ROUTE_TO, ROUTE_VIA, TCP, Client
+from tests.contract.target import ROUTE_TO, ROUTE_VIA, TCP, Client
 from tests.processes import DEADLINE_S, TIED
 
 Sockets = tuple[str, str]

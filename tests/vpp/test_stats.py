@@ -18,6 +18,7 @@ from maglev.emulator.segment import SegmentWriter
 from maglev.emulator.stats_server import serve
 from maglev.errors import ProtocolError, Unavailable
 from maglev.vpp.stats import BOOTTIME, HEARTBEAT, LB_COUNTERS, ROUTE_TO, ROUTE_VIA, Stats, open_stats
+from tests.real_vpp import Sockets
 
 WEB = VipKey(ip_network("192.0.2.1/32"), TCP, 80)
 DNS = VipKey(ip_network("192.0.2.1/32"), UDP, 53)
@@ -231,18 +232,10 @@ async def test_a_socket_that_hangs_up_is_a_protocol_error(path: str) -> None:
                 await open_stats(path)
 
 
-@pytest.fixture
-def vpp_path() -> str:
-    path = os.environ.get("MAGLEV_TEST_VPP_STATS")
-    if not path:
-        pytest.skip("MAGLEV_TEST_VPP_STATS names no stats socket of a running VPP")
-    return path
-
-
 @pytest.mark.vpp
-async def test_a_real_vpp_can_be_sampled(vpp_path: str) -> None:
+async def test_a_real_vpp_can_be_sampled(real_vpp: Sockets) -> None:
     with trio.fail_after(5):
-        stats = await open_stats(vpp_path)
+        stats = await open_stats(real_vpp.stats)
     with closing(stats):
         sample = stats.sample(INDEXES, time.time_ns())
 

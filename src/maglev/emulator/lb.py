@@ -6,8 +6,9 @@ The rules are those of VPP src/plugins/lb/lb.c and api.c, lb API 1.2.0. What des
 - Deleting only marks. An AS goes when it is swept: at most once a minute per VIP, 10 s after its deletion at the
   earliest, and not while a sticky slot refers to it. A deleted VIP goes in a sweep of all, once its last AS is gone.
 - Memory is not wiped between tenants of an index: `in_use_since` and the parameters of other encaps shine through.
-- Two requests that VPP accepts and dies of raise Died: a table of no bucket, and one its heap cannot hold.
-  Not followed: the NAT service type *nodeport* beyond its name, and NAT's way back.
+- Requests that VPP accepts and dies of raise Died: a table of no bucket, one its heap cannot hold, and an AS of a NAT
+  VIP for all ports, to which no packet comes. Not followed: the NAT service type *nodeport* beyond its name, NAT's way
+  back, and packets of L3DSR or NAT to a backend within the VIP's own prefix, which VPP dies of.
 """
 
 import enum
@@ -107,7 +108,10 @@ class Lb:
         if site is None:
             return None
         everything = site.vips.get((ANY_PROTOCOL, ANY_PORT))
-        return self._vips[site.vips.get((packet.protocol, packet.dport), 0) if everything is None else everything]
+        if everything is None:
+            return self._vips[site.vips.get((packet.protocol, packet.dport), 0)]
+        vip = self._vips[everything]
+        return vip if vip.is_reached else None
 
     def configure(self, ip4_source: bytes, ip6_source: bytes, buckets: int, flow_timeout_s: int) -> Retval:
         """`lb_conf`: KEEP keeps the buckets or the timeout. Another number of buckets drops every flow."""
@@ -157,7 +161,10 @@ class Lb:
         return Retval.OK
 
     def add_server(self, key: VipKey, address: bytes, weight: int, *, flush: bool) -> Retval:
-        """`lb_add_del_as_v2`; one that was deleted comes back as it is, and only then is `flush` heeded."""
+        """`lb_add_del_as_v2`; one that was deleted comes back as it is, and only then is `flush` heeded.
+
+        Raises Died for a VIP whose ASes VPP dies of.
+        """
         vip = self._find(key)
         if vip is None:
             return Retval.NO_SUCH_ENTRY
@@ -171,6 +178,8 @@ class Lb:
                 self._workers.flush(vip.index, index)
         elif ip46.is_ip4(address) is not vip.type.has_ip4_servers:
             return Retval.INVALID_ADDRESS_FAMILY
+        elif not vip.is_reached:
+            raise Died("VPP dies of an AS of a NAT VIP for all ports", vip=key.prefix, server=ip46.text(address))
         else:
             route = self._fib.want(_host(address), Source.BACKEND)
             index = self._servers.put(AppServer(address, vip.index, weight, route))

@@ -140,6 +140,11 @@ class Vip:
     _ask: Callable[[], Iterable[Member]] | None = field(default=None, init=False, repr=False)
     _owners: Sequence[int] | None = field(default=None, init=False, repr=False)
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether packets come to it: VPP's nodes of NAT look for a port, and no other takes their place."""
+        return not (self.type.is_nat and self.key.port == ANY_PORT)
+
     def set_members(self, ask: Callable[[], Iterable[Member]]) -> None:
         """Others may get new flows now: `ask` tells who, called when a flow or a listing has to know."""
         self._ask = ask

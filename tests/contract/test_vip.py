@@ -1,21 +1,13 @@
-"""What VPP answers about VIPs, and lists; each test runs on the embedded VPP and, if there is one, on a real one."""
+"""What VPP answers about VIPs, and lists."""
 
 import ipaddress
 
 import pytest
 
-from tests.emulator.target import REAL_VPP, TCP, UDP, VPP_VARIABLES, Target, host, new_prefix
+from tests.contract.target import TCP, UDP, Target, host, new_prefix
 
 OK, NO_ENTRY, BAD_LENGTH, OTHER_ENCAP, EXISTS, BAD_FAMILY = 0, -6, -70, -73, -81, -97
 GRE4, GRE6, L3DSR, NAT4, NAT6 = range(5)
-
-
-@pytest.mark.vpp
-def test_the_contract_is_checked_on_a_real_vpp_too() -> None:
-    if not REAL_VPP:
-        pytest.skip(
-            f"no running VPP is named by {' and '.join(VPP_VARIABLES)}: contract tests run on the embedded one only"
-        )
 
 
 def test_enums_and_versions_reach_a_plain_client(target: Target) -> None:
@@ -46,6 +38,26 @@ def test_api_defaults_are_a_table_of_1024_for_all_ports(target: Target) -> None:
 
     (vip,) = target.api.lb_vip_dump()
     assert (vip.vip.protocol, vip.vip.port, vip.flow_table_length) == (255, 0, 1024)
+
+
+def test_without_a_port_the_protocol_says_nothing(target: Target) -> None:
+    prefix = new_prefix()
+
+    assert target.add_vip(prefix, TCP, 0) == OK
+
+    (vip,) = target.api.lb_vip_dump()
+    assert (vip.vip.protocol, vip.vip.port) == (255, 0)
+    assert target.add_as(prefix, "10.1.0.1", protocol=UDP, port=0) == OK
+    assert target.del_vip(prefix, UDP, 0) == OK
+
+
+def test_no_binary_message_tells_an_index_or_what_sticks_to_its_source(target: Target) -> None:
+    told = {name: target.papi.messages[name].fields[2:] for name in ("lb_vip_details", "lb_as_v2_details")}
+
+    assert told == {
+        "lb_vip_details": ["vip", "encap", "dscp", "srv_type", "target_port", "flow_table_length"],
+        "lb_as_v2_details": ["vip", "app_srv", "flags", "in_use_since", "weight", "num_buckets"],
+    }
 
 
 def test_a_table_of_65536_reads_back_as_0(target: Target) -> None:
@@ -97,6 +109,27 @@ def test_all_ports_of_a_prefix_have_one_encap(target: Target) -> None:
     assert target.add_vip(prefix, UDP, 81, encap=GRE4) == OK
 
 
+def test_another_encap_waits_for_the_last_vip_of_its_prefix_to_go(target: Target) -> None:
+    prefix = new_prefix()
+    for port in (80, 81):
+        target.add_vip(prefix, UDP, port, encap=GRE4)
+        target.add_as(prefix, "10.1.0.1", port=port)
+
+    assert target.del_vip(prefix, UDP, 80) == OK
+    assert target.add_vip(prefix, UDP, 80, encap=GRE6) == OTHER_ENCAP
+    assert target.del_vip(prefix, UDP, 81) == OK
+    assert [target.add_vip(prefix, UDP, port, encap=GRE6) for port in (80, 81)] == [OK, OK]
+
+    heads = [block.splitlines()[0].split() for block in target.blocks(prefix)]
+    assert sorted((words[0], words[3:]) for words in heads) == [
+        ("ip4-gre4", ["removed"]),
+        ("ip4-gre4", ["removed"]),
+        ("ip4-gre6", []),
+        ("ip4-gre6", []),
+    ]
+    assert target.add_as(prefix, "fd00::1") == OK
+
+
 @pytest.mark.parametrize("length", [1000, 3, 65535])
 def test_a_table_must_be_a_power_of_two(target: Target, length: int) -> None:
     assert target.add_vip(new_prefix(), new_flows_table_length=length) == BAD_LENGTH
@@ -127,25 +160,6 @@ def test_what_is_not_there_cannot_be_touched(target: Target) -> None:
     assert target.del_vip(known, UDP, 81) == NO_ENTRY
 
 
-def test_a_deleted_vip_stays_listed_and_its_successor_gets_another_index(target: Target) -> None:
-    prefix = new_prefix()
-    target.add_vip(prefix)
-    target.add_as(prefix, "10.1.0.1")
-    first = target.index(prefix)
-
-    assert target.del_vip(prefix) == OK
-    assert target.api.lb_vip_dump() == []
-    assert target.add_vip(prefix) == OK
-
-    # Listed by index, and an index freed long ago may be lower.
-    live, dead = sorted(target.blocks(prefix), key=lambda block: block.splitlines()[0].endswith(" removed"))
-    assert dead.splitlines()[0] == f" ip4-gre4 [{first}] {prefix} removed"
-    assert live.splitlines()[0] == f" ip4-gre4 [{target.index(prefix)}] {prefix}"
-    assert target.index(prefix) != first
-    assert "10.1.0.1 weight:100 buckets:0 flows:0" in dead
-    assert "#as:0" in live
-
-
 def test_dumps_list_the_backends_of_deleted_vips_as_unused(target: Target) -> None:
     prefix = new_prefix()
     target.add_vip(prefix)
@@ -171,71 +185,6 @@ def test_dump_filter_matches_no_ip4_vip_and_only_whole_ip6_keys(target: Target) 
     assert live(six, UDP, 80) == [six]
     assert live(six, UDP, 81) == []
     assert len(target.api.lb_vip_dump(pfx=six)) == 2
-
-
-def test_the_verbose_listing_is_vpps_to_the_letter(target: Target) -> None:
-    prefix = new_prefix()
-    target.add_vip(prefix, TCP, 443, src_ip_sticky=True)
-    target.add_as(prefix, "10.1.0.1", weight=10, protocol=TCP, port=443)
-    target.add_as(prefix, "10.1.0.2", weight=20, protocol=TCP, port=443)
-    target.del_as(prefix, "10.1.0.2", protocol=TCP, port=443)
-
-    dpo = [target.stats_index(f"10.1.0.{n}/32") for n in (1, 2)]
-    assert target.blocks(prefix) == [
-        f""" ip4-gre4 [{target.index(prefix)}] {prefix} src_ip_sticky
-  new_size:1024
-  protocol:6 port:443
-  counters:
-    packet from existing sessions: 0
-    first session packet: 0
-    untracked packet: 0
-    no server configured: 0
-  #as:2
-    10.1.0.1 weight:10 buckets:1024 flows:0 dpo:{dpo[0]} used
-    10.1.0.2 weight:20 buckets:0 flows:0 dpo:{dpo[1]}  removed"""
-    ]
-    assert target.cli("show lb vips verbose").endswith("\n\n")
-
-
-def test_a_listing_for_all_ports_names_no_port(target: Target) -> None:
-    prefix = new_prefix(6)
-    target.add_vip(prefix, port=0, encap=GRE6)
-
-    head, size, counters, *_ = target.blocks(prefix)[0].splitlines()
-    assert head == f" ip6-gre6 [{target.index(prefix)}] {prefix}"
-    assert (size, counters) == ("  new_size:1024", "  counters:")
-
-
-def test_the_short_listing(target: Target) -> None:
-    prefix, everything = new_prefix(), new_prefix()
-    target.add_vip(prefix)
-    target.add_vip(everything, port=0)
-    target.del_vip(everything, port=0)
-
-    lines = [line for line in target.cli("show lb vips").splitlines() if prefix in line or everything in line]
-    assert sorted(lines) == [
-        f"ip4-gre4 {prefix} new_size:1024 #as:0  protocol:17 port:80 ",
-        f"ip4-gre4 {everything} new_size:1024 #as:0 removed",
-    ]
-
-
-def test_l3dsr_shows_its_dscp_in_two_places(target: Target) -> None:
-    prefix = new_prefix()
-
-    assert target.add_vip(prefix, encap=L3DSR, dscp=71) == OK
-
-    vip = target.api.lb_vip_dump()[0]
-    assert (vip.encap, vip.dscp, vip.srv_type) == (L3DSR, 7, 7 << 24)
-    assert target.blocks(prefix)[0].splitlines()[3] == "  dscp:7"
-
-
-def test_nat_lists_its_ports_as_vpp_slips(target: Target) -> None:
-    prefix = new_prefix()
-
-    assert target.add_vip(prefix, encap=NAT4, target_port=8080) == OK
-
-    assert target.api.lb_vip_dump()[0].target_port == 0x901F
-    assert "  type:clusterip port:20480 target_port:8080  counters:\n" in target.blocks(prefix)[0]
 
 
 def test_ports_of_a_prefix_share_one_route_that_goes_with_the_last(target: Target) -> None:

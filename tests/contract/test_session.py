@@ -1,21 +1,16 @@
-"""What we take VPP for, said once and asked of both: the embedded VPP, and a real one where its sockets are named."""
+"""What we take VPP for, asked through a session of our own."""
 
-import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from pathlib import Path
 
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from maglev.core.desired import Desired, DesiredVip, Effective
+from maglev.core.desired import Desired
 from maglev.core.events import Event, ListingUnreadable, VppMessage
-from maglev.core.model import Encap, IPAddress, IPNetwork, LbConf, VipKey
+from maglev.core.model import Encap, LbConf, VipKey
 from maglev.core.plan import (
     AddBackend,
     AddVip,
@@ -28,50 +23,13 @@ from maglev.core.plan import (
     SetConf,
     SetWeight,
     advance,
-    carry_flushed,
     plan,
 )
 from maglev.errors import Refused
 from maglev.vpp.dataplane import LISTING
 from maglev.vpp.session import Session, connect
-from tests.processes import running
-
-API, STATS = "MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS"
-DEADLINE_S = 60
-WEB = VipKey(ip_network("192.0.2.1/32"), 6, 80)
-TLS = replace(WEB, port=443)
-DNS = VipKey(ip_network("2001:db8::53/128"), 17, 53)
-ONE, TWO, THREE = ip_address("10.1.0.1"), ip_address("10.1.0.2"), ip_address("10.1.0.3")
-SIX = ip_address("2001:db8:1::1")
-CONF = LbConf(IPv4Address("10.0.0.1"), IPv6Address("2001:db8::2"), 1024, 40)
-
-
-@dataclass(frozen=True)
-class Sockets:
-    api: str
-    stats: str
-
-
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sockets]:
-    folder = tmp_path_factory.mktemp("vpp")
-    sockets = Sockets(str(folder / "api.sock"), str(folder / "stats.sock"))
-    with running(
-        "maglev.emulator", ["--api-socket", sockets.api, "--stats-socket", sockets.stats], folder / "log"
-    ) as process:
-        process.until_says(sockets.api)
-        yield sockets
-
-
-@pytest.fixture(params=["emulator", pytest.param("vpp", marks=pytest.mark.vpp)])
-def sockets(request: pytest.FixtureRequest) -> Sockets:
-    if request.param == "emulator":
-        found = request.getfixturevalue("emulated")
-        assert isinstance(found, Sockets)
-        return found
-    if API not in os.environ or STATS not in os.environ:
-        pytest.skip(f"{API} and {STATS} name no running VPP")
-    return Sockets(os.environ[API], os.environ[STATS])
+from tests.contract.sessions import CONF, DNS, ONE, SIX, THREE, TLS, TWO, WEB, done, fresh, weights
+from tests.real_vpp import Sockets
 
 
 @pytest.fixture
@@ -79,40 +37,10 @@ def events() -> list[Event]:
     return []
 
 
-@asynccontextmanager
-async def fresh(sockets: Sockets, events: list[Event]) -> AsyncIterator[Session]:
-    """A session with an empty table, though dead entries of the test before may linger: that is VPP's way.
-
-    Whatever the test adds is removed again, so that somebody's VPP is left as it was found.
-    """
-    async with connect(sockets.api, sockets.stats, events.append, clock_ns=time.time_ns) as one:
-        with trio.fail_after(DEADLINE_S):
-            found = (await one.audit()).observed
-            assert not found.vips, "this VPP has VIPs: use one that nobody needs"
-            await done(one, SetConf(CONF))
-            events.clear()
-            try:
-                yield one
-            finally:
-                await empty(sockets, found.conf)
-
-
-async def empty(sockets: Sockets, conf: LbConf | None) -> None:
-    """Over a session of its own, as the test may have broken or left its one."""
-    with trio.fail_after(DEADLINE_S, shield=True):
-        async with connect(sockets.api, sockets.stats, lambda _: None, clock_ns=time.time_ns) as one:
-            left = (await one.audit()).observed
-            assert not any(await one.execute(plan(Desired(conf, {}), left)))
-
-
 @pytest.fixture
 async def session(sockets: Sockets, events: list[Event]) -> AsyncIterator[Session]:
     async with fresh(sockets, events) as one:
         yield one
-
-
-async def done(session: Session, *ops: Op) -> None:
-    assert await session.execute(ops) == [None] * len(ops)
 
 
 async def retval(session: Session, op: Op) -> object:
@@ -122,10 +50,6 @@ async def retval(session: Session, op: Op) -> object:
 
 def add(vip: VipKey, encap: Encap = Encap.GRE4, sticky: bool = False, length: int = 1024) -> AddVip:
     return AddVip(vip, encap, sticky, length)
-
-
-def weights(observed: Observed) -> dict[VipKey, dict[IPAddress, int]]:
-    return {key: {a: b.weight for a, b in vip.backends.items()} for key, vip in observed.vips.items()}
 
 
 async def test_a_session_tells_which_vpp_it_has(session: Session) -> None:
@@ -361,52 +285,3 @@ async def test_two_sessions_see_one_table(session: Session, sockets: Sockets) ->
         await done(other, add(WEB), AddBackend(WEB, ONE, 9))
 
     assert weights((await session.audit()).observed) == {WEB: {ONE: 9}}
-
-
-PREFIXES: Sequence[IPNetwork] = [
-    ip_network(text) for text in ("192.0.2.1/32", "192.0.2.128/25", "2001:db8::53/128", "2001:db8:f::/64")
-]
-BACKENDS: Mapping[Encap, Sequence[IPAddress]] = {
-    Encap.GRE4: [ONE, TWO, THREE],
-    Encap.GRE6: [SIX, ip_address("2001:db8:1::2"), ip_address("2001:db8:2::1")],
-}
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> Desired:
-    """Any table that VPP can hold: one encap a prefix, all ports or some."""
-    vips: dict[VipKey, DesiredVip] = {}
-    for prefix in draw(st.lists(st.sampled_from(PREFIXES), unique=True, max_size=4)):
-        encap = draw(st.sampled_from(list(BACKENDS)))
-        some = st.lists(st.tuples(st.sampled_from([6, 17]), st.sampled_from([53, 80, 443])), unique=True, min_size=1)
-        for protocol, port in draw(st.just([(255, 0)]) | some):
-            backends = draw(
-                st.dictionaries(
-                    st.sampled_from(BACKENDS[encap]), st.builds(Effective, st.integers(0, 100), st.booleans())
-                )
-            )
-            cells = {a: replace(cell, flush=cell.flush and not cell.weight) for a, cell in backends.items()}
-            vips[VipKey(prefix, protocol, port)] = DesiredVip(encap, draw(st.booleans()), 1024, cells)
-    return Desired(draw(st.sampled_from([None, CONF, replace(CONF, flow_timeout_s=60)])), vips)
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(tables(), min_size=1, max_size=4))
-async def test_a_plan_makes_any_table_so_and_then_there_is_nothing_to_plan(
-    sockets: Sockets, steps: list[Desired]
-) -> None:
-    async with fresh(sockets, []) as session:
-        for table in steps:
-            before = (await session.audit()).observed
-            ops = plan(table, before)
-
-            assert not any(await session.execute(ops))
-
-            after = (await session.audit()).observed
-            assert plan(table, carry_flushed(after, advance(before, ops))) == ()
-            assert weights(after) == weights(advance(before, ops))
-
-
-def test_the_real_vpp_is_named_by_two_variables_or_none() -> None:
-    assert (API in os.environ) == (STATS in os.environ)
-    assert all(Path(os.environ[name]).exists() for name in (API, STATS) if name in os.environ)

@@ -1,8 +1,8 @@
-"""What VPP does with application servers; each test runs on the embedded VPP and, if there is one, on a real one."""
+"""What VPP does with application servers."""
 
 import pytest
 
-from tests.emulator.target import TCP, Burst, Target, host, new_prefix
+from tests.contract.target import TCP, Burst, Target, host, new_prefix
 
 OK, NO_ENTRY, EXISTS, BAD_FAMILY = 0, -6, -81, -97
 GRE4, GRE6 = 0, 1
@@ -40,6 +40,31 @@ def test_setting_a_weight_spreads_anew(target: Target, vip: str) -> None:
     assert target.set_weight(vip, "10.1.0.1", 77) == OK
 
     assert list(target.buckets(vip).values()) == [347, 439, 238]
+
+
+@pytest.mark.parametrize(
+    ("encap", "addresses"),
+    [
+        (GRE4, ["10.1.0.9", "10.1.0.10", "10.1.1.1", "9.255.0.1"]),
+        (GRE6, ["fd00::1", "2001:db8::2", "fd00::100", "::2:0:1"]),
+    ],
+)
+def test_buckets_do_not_depend_on_the_order_of_calls(target: Target, encap: int, addresses: list[str]) -> None:
+    weights = dict(zip(addresses, (7, 9, 5, 100), strict=True))
+    straight, roundabout = new_prefix(), new_prefix()
+    for prefix in (straight, roundabout):
+        target.add_vip(prefix, encap=encap)
+    for address, weight in weights.items():
+        target.add_as(straight, address, weight)
+    for address in reversed(addresses):
+        target.add_as(roundabout, address, 33)
+    target.del_as(roundabout, addresses[1])
+    for address in addresses[2:] + addresses[:1]:
+        target.set_weight(roundabout, address, weights[address])
+    target.add_as(roundabout, addresses[1], weights[addresses[1]])
+
+    assert target.buckets(straight) == target.buckets(roundabout)
+    assert sum(target.buckets(straight).values()) == 1024
 
 
 def test_weights_above_100_are_taken(target: Target, vip: str) -> None:

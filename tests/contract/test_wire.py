@@ -1,4 +1,4 @@
-"""The socket's manners; each test runs on the embedded VPP and, if there is one, on a real one."""
+"""The socket's manners."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from maglev.emulator.definitions import MEMCLNT, messages, served_json
-from tests.emulator.target import Target, new_prefix
+from tests.contract.target import Target, new_prefix
 from tests.processes import DEADLINE_S
 
 FRAME = struct.Struct(">QII")

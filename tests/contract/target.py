@@ -3,13 +3,12 @@
 import ipaddress
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,17 +18,16 @@ import pytest
 from vpp_papi import VPPApiClient
 from vpp_papi.vpp_stats import VPPStats
 
-from tests.processes import TIED
+from tests.processes import TIED, until
+from tests.real_vpp import Sockets
 
-VPP_VARIABLES = ("MAGLEV_TEST_VPP_API", "MAGLEV_TEST_VPP_STATS")
-REAL_VPP = [os.environ[name] for name in VPP_VARIABLES if os.environ.get(name)]
 TCP, UDP = 6, 17
 ROUTE_TO, ROUTE_VIA = "/net/route/to", "/net/route/via"
 LB_COUNTERS = ("packet from existing sessions", "first session packet", "untracked packet", "no server configured")
 
 _DRIVER = Path(__file__).with_name("driver.py")
 _PG = "pg88"
-_DEADLINE_S = 20.0
+_STEP_S = 2.0
 _OTHER_BUCKETS, _BUCKETS = 512, 1024
 _SCRATCH = "10.202.0.2/32"
 _numbers = itertools.count(1)
@@ -183,6 +181,13 @@ class Target(Client, ABC):
     def pass_time(self, seconds: float) -> None:
         """Let VPP's clock go on."""
 
+    def pass_time_until(self, is_so: Callable[[], bool], most_s: float) -> None:
+        passed = 0.0
+        while not is_so():
+            assert passed < most_s, f"not so after {most_s:g} s"
+            self.pass_time(_STEP_S)
+            passed += _STEP_S
+
     def forget_flows(self) -> None:
         """Make sure that no flow of an earlier test is in the way.
 
@@ -231,11 +236,8 @@ class RealTarget(Target):
             f" data {{ {word}: {burst.src} -> {burst.dst} {word}: {ports} -> {burst.dport} incrementing 8 }} }}"
         )
         self.cli("packet-generator enable-stream t")
-        deadline = time.monotonic() + _DEADLINE_S
-        while "Yes" in self.cli("show packet-generator"):
-            assert time.monotonic() < deadline, "the packet generator does not end"
-            time.sleep(0.02)
-        time.sleep(0.05)  # the worker may not yet have handled its last frame
+        until(lambda: "Yes" not in self.cli("show packet-generator"), lambda: "the end of the stream")
+        # A command that stops the workers, and they stop between frames only: the last one has been counted.
         self.cli("packet-generator delete t")
 
     def pass_time(self, seconds: float) -> None:
@@ -278,10 +280,9 @@ def embedded(directory: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def real() -> Iterator[Target]:
-    """The VPP that the environment names; it must not have any VIP."""
-    assert len(REAL_VPP) == len(VPP_VARIABLES), f"give all of {VPP_VARIABLES} or none"
-    target = RealTarget(*REAL_VPP)
+def real(sockets: Sockets) -> Iterator[Target]:
+    """A VPP that is running; it must not have any VIP."""
+    target = RealTarget(sockets.api, sockets.stats)
     try:
         assert target.api.lb_vip_dump() == [], "this VPP has VIPs: use one that nobody needs"
         # Deleted VIPs and ASes stay for minutes: none of them may be met again.
