@@ -33,8 +33,8 @@ async def run(config: Config, options: Options) -> None:
     """Print the plan on stdout. Raises ConfigError without VPP, Unavailable or ProtocolError when it cannot be read."""
     if not options.vpp_api_addr:
         raise ConfigError("a dry run needs a VPP to plan for", hint="name its socket with --vpp-api-addr")
-    health = await _health(config)
     async with connect(options.vpp_api_addr, options.vpp_stats_addr, logs.write, clock_ns=time.time_ns) as session:
+        health = await _health(config)
         observed = await _table_of(session)
         for line in report(health, session.info, wished(config, health), observed):
             sys.stdout.write(f"{line}\n")

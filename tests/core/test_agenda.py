@@ -12,7 +12,7 @@ from maglev.core.audits import AuditReason
 from maglev.core.desired import Desired, desired_vip, resolve
 from maglev.core.health import Health, State
 from maglev.core.model import Backend, Encap, Frontend, LbConf, Pool, VipKey
-from maglev.core.observed import AddBackend, AddVip, DelVip, Observed, Op, SetConf, SetWeight
+from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Observed, Op, SetConf, SetWeight
 from maglev.core.plan import Step
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
@@ -323,19 +323,50 @@ def test_indexes_of_a_table_that_gained_a_vip_while_it_was_read_are_not_to_be_us
     assert site.agenda.reason_to_audit is AuditReason.INDEXES
 
 
-def test_a_refusal_that_nobody_wants_to_repeat_is_forgotten_at_once_if_nothing_is_held() -> None:
+def test_a_refusal_that_nobody_wants_to_repeat_is_forgotten_after_a_while_and_not_shown_meanwhile() -> None:
     site = Site(health(ALL_UP, WEB))
     site.settle()
     site.denies = lambda op: isinstance(op, SetWeight)
-    for _ in range(3):  # refused once, and the backend is back before it can be tried again: no news twice
+    for wait_s in (1, 100, 1):
         site.health = health({**ALL_UP, "b": DOWN}, WEB)
         site.plan()
         site.write(1)
         site.health = health(ALL_UP, WEB)
         site.settle()
+        assert site.agenda.refused() == ("", {})
+        site.now_s += wait_s
 
-    assert len(site.told) == 3
-    assert site.agenda.refused() == ("", {})
+    assert len(site.told) == 2
+
+
+def test_what_only_the_plan_beside_a_hold_wants_is_not_news_again_and_again() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    site.audits.clear()
+    site.denies = lambda op: isinstance(op, SetWeight | DelVip | DelBackend)
+    sticky = replace(WEB, src_ip_sticky=True)
+    site.health = health({**ALL_UP, "b": DOWN}, sticky)
+    for _ in range(600):
+        site.settle()
+        site.now_s += 1
+
+    assert len(site.told) <= 3
+    assert len(site.audits) <= 20  # each try that is due may do something beside what is refused
+
+
+def test_no_drift_is_told_of_what_was_acknowledged_of_a_vip_in_doubt() -> None:
+    site = Site(health(ALL_UP, WEB))
+    site.settle()
+    site.denies = lambda op: op == SetWeight(KEY, B, 0, flush=True)
+    site.health = health({**ALL_UP, "a": DOWN, "b": DOWN}, WEB)
+    site.plan()
+    site.write(100)
+    site.denies = lambda _: False
+    site.health = health(ALL_UP, WEB)
+    site.audit()
+    site.plan()
+
+    assert site.agenda.drift == []
 
 
 def test_drift_is_what_the_table_needs_beyond_what_we_knew() -> None:

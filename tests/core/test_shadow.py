@@ -1,14 +1,25 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.desired import Desired
 from maglev.core.model import Encap
-from maglev.core.observed import AddBackend, AddVip, DelVip, Observed, ObservedBackend, SetWeight, advance
+from maglev.core.observed import (
+    AddBackend,
+    AddVip,
+    DelBackend,
+    DelVip,
+    Observed,
+    ObservedBackend,
+    Op,
+    SetWeight,
+    advance,
+)
 from maglev.core.plan import plan
 from maglev.core.shadow import Shadow
-from tests.core.cases import KEY, A, table
+from tests.core.cases import KEY, A, B, table
 from tests.core.tables import pairs
 
 OTHER = replace(KEY, port=443)
@@ -36,13 +47,16 @@ def test_indexes_move_with_who_is_there_and_not_with_weights() -> None:
     assert shadow.is_moved
 
 
-def test_what_is_acknowledged_of_a_vip_in_doubt_is_not_taken_in() -> None:
+@pytest.mark.parametrize(
+    "op", [AddBackend(OTHER, A, 1), DelBackend(OTHER, A), SetWeight(OTHER, A, 1, flush=False), DelBackend(OTHER, B)]
+)
+def test_what_cannot_have_been_done_puts_its_vip_in_doubt_and_nothing_else(op: Op) -> None:
     shadow = shadow_of(table_of(100))
-    shadow.doubtful |= {KEY, OTHER}
-    shadow.acknowledge([AddBackend(OTHER, A, 1), SetWeight(KEY, A, 50, flush=False), DelVip(OTHER, "gone")])
+    shadow.acknowledge([op, SetWeight(KEY, A, 50, flush=False), DelVip(OTHER, "gone")])
 
-    assert shadow.observed == table_of(100)
-    assert shadow.is_moved
+    assert shadow.observed.vips[KEY].backends[A].weight == 50
+    assert shadow.doubtful == {OTHER}
+    assert shadow.prefixes == {KEY.prefix}
 
 
 def shadow_of(observed: Observed) -> Shadow:

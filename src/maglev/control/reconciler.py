@@ -46,8 +46,12 @@ class _Work:
         self.reading: _Reading | None = None
         self.audited_at_ns = 0
         self.may_write_at = may_write_at
-        self.wrote_at: float | None = None
+        self.wrote_at: tuple[float, float] | None = None  # first and last
         self.done: list[Op] = []  # acknowledged, and not yet told
+
+    def writes(self, now: float) -> None:
+        """Something is sent or answered."""
+        self.wrote_at = (now if self.wrote_at is None else self.wrote_at[0], now)
 
 
 class _Reading:
@@ -112,19 +116,21 @@ class Reconciler:
             while True:
                 if work.reading is not None and work.reading.ended.is_set():
                     await self._take_in(work.reading, work)
-                if self._audit_due_s(work) <= trio.current_time():
+                if self._is_audit_due(work):
                     work.reading = self._begin_audit(work)
                     await audits.start(self._read, dataplane, work.reading, name="audit")
                 await self._plan(work)
                 if work.agenda.queue and trio.current_time() >= work.may_write_at:
                     await self._write(dataplane, work)
-                elif self._audit_due_s(work) > trio.current_time():
+                elif not self._is_audit_due(work):
                     self._tell(work)
                     await self._wait(work)
         finally:
             self._tell(work)  # also when the session is lost: these were acknowledged
-            since_write_s = None if work.wrote_at is None else trio.current_time() - work.wrote_at
-            self._holdback = self._holdback.session_ended(since_write_s)
+            if work.wrote_at is not None:
+                first_at, last_at = work.wrote_at
+                now = trio.current_time()
+                self._holdback = self._holdback.session_ended(now - first_at, now - last_at)
             self.lb.set(None)
             self.indexes.set(None)
 
@@ -153,6 +159,9 @@ class Reconciler:
         if work.reading is not None:
             return math.inf
         return work.pace.due_s(must=self._reason_to_audit(work) is not AuditReason.DRIFT)
+
+    def _is_audit_due(self, work: _Work) -> bool:
+        return self._audit_due_s(work) <= trio.current_time()
 
     def _begin_audit(self, work: _Work) -> _Reading:
         reason = self._reason_to_audit(work)
@@ -196,8 +205,7 @@ class Reconciler:
         )
         for _ in work.agenda.audited(reading.audit.observed):
             await trio.lowlevel.checkpoint()
-        is_moved = work.agenda.shadow is None or work.agenda.shadow.is_moved
-        if not is_moved and reading.audit.indexes != self.indexes.value:
+        if work.agenda.has_indexes_of_audit and reading.audit.indexes != self.indexes.value:
             self.indexes.set(reading.audit.indexes)
 
     async def _plan(self, work: _Work) -> None:
@@ -212,17 +220,25 @@ class Reconciler:
         """Send what is queued, until the health moves on or what was sent has to be answered before the next."""
         sent: list[Step] = []
         refused: set[Op] = set()
+        indexes = self.indexes.value
         async with self._pen:
             await self._send(dataplane, self._taken(work, sent), work, refused)
-            then = [op for step in sent if refused.isdisjoint(step.ops) for op in step.then]
-            await self._send(dataplane, then, work, refused)
+            waiting = [step for step in sent if step.then and refused.isdisjoint(step.ops)]
+            if work.agenda.is_outdated_by(self._health.value):  # it may not be wanted any more, and a flush is for good
+                work.agenda.again(waiting)
+            else:
+                await self._send(dataplane, [op for step in waiting for op in step.then], work, refused)
+        if work.agenda.has_indexes_of_audit and self.indexes.value is None:
+            self.indexes.set(indexes)  # all that could have moved them was refused
 
     def _taken(self, work: _Work, sent: list[Step]) -> Iterator[Op]:
         """Operations off the queue, step by step into `sent`; asked for while those before are on their way."""
         count, is_awaited = 0, False
-        while work.agenda.queue and not (self._is_finishing or work.agenda.is_outdated_by(self._health.value)):
+        while work.agenda.queue and not self._is_finishing:
             if is_awaited and count >= BATCH:
                 return
+            if sent and (work.agenda.is_outdated_by(self._health.value) or self._is_audit_due(work)):
+                return  # but the first step was planned a moment ago: who never stops looking never writes
             step = work.agenda.take()
             sent.append(step)
             self._prepare(step, work)
@@ -232,7 +248,7 @@ class Reconciler:
 
     def _prepare(self, step: Step, work: _Work) -> None:
         """What others must know before the step is sent."""
-        work.wrote_at = trio.current_time()
+        work.writes(trio.current_time())
         shadow = work.agenda.shadow
         for op in (*step.ops, *step.then):
             if isinstance(op, SetConf) and shadow is not None:
@@ -244,7 +260,8 @@ class Reconciler:
         """Send `ops`, and take in the answers as they come."""
         async with aclosing(dataplane.stream(ops)) as chunks:
             while (chunk := await self._under_deadline("a write", partial(anext, chunks, None))) is not None:
-                work.wrote_at = now = trio.current_time()
+                now = trio.current_time()
+                work.writes(now)
                 answers = [(op, None if no is None else str(no)) for op, no in chunk]
                 for op, reason in answers:
                     if reason is None:
@@ -289,7 +306,7 @@ class Reconciler:
             deadlines.append(try_s)
         if (look_s := self._warmup.next_look_s(self._elapsed_s())) is not None:
             deadlines.append(now + look_s)
-        if work.agenda.queue:
+        if now < work.may_write_at:
             deadlines.append(work.may_write_at)
         with trio.move_on_at(min(deadlines)):
             async with trio.open_nursery() as nursery:

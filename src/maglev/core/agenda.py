@@ -66,6 +66,11 @@ class Agenda:
             return AuditReason.INDEXES
         return None
 
+    @property
+    def has_indexes_of_audit(self) -> bool:
+        """Whether nothing was done since the latest audit that may have moved VPP's indexes."""
+        return self.shadow is not None and not self.shadow.is_moved
+
     def audit_begins(self) -> None:
         """What is answered from now on is of after the audit, as VPP works in order; nothing may be unanswered now."""
         self._at_audit = self.shadow.observed if self.shadow else Observed(None, {})
@@ -107,10 +112,13 @@ class Agenda:
         held = refusals.held(self._refusals, now_s)
         self._stale |= _prefixes(held ^ self._held)
         self._held = held
-        for op in self._moot - held:
-            self._refusals.pop(op, None)
+        for op in self._moot:
+            if refusals.forget_s(self._refusals[op]) <= now_s:
+                del self._refusals[op]
+        self._moot &= self._refusals.keys()
         free_s = refusals.next_try_s(self._refusals, now_s)
-        self._held_until_s = math.inf if free_s is None else free_s
+        forget_s = min((refusals.forget_s(self._refusals[op]) for op in self._moot), default=math.inf)
+        self._held_until_s = min(forget_s, math.inf if free_s is None else free_s)
 
     def is_outdated_by(self, health: HealthStatus) -> bool:
         """Whether a frontend is not what it was at the last look."""
@@ -133,6 +141,7 @@ class Agenda:
             if known is not None and steps:
                 expected.update(_ops(self._steps_on(prefix, known, self._held)))
             if prefix in refused:
+                wanted.update(_ops(steps))
                 wanted.update(_ops(self._steps_on(prefix, shadow, NOTHING_HELD)))
             if number % SLICE == 0:
                 yield
@@ -143,12 +152,16 @@ class Agenda:
         self._moot = frozenset(
             op for op in self._refusals if (op not in wanted if _prefix(op) in planned else op in self._moot)
         )
-        if not self._moot <= self._held:
-            self._held_until_s = 0.0  # to forget them at the next look
+        if self._moot:
+            self._held_until_s = 0.0  # to see when they are to be forgotten
 
     def take(self) -> Step:
         """The next step, out of the queue."""
         return self.queue.popleft()
+
+    def again(self, steps: Iterable[Step]) -> None:
+        """What is left of `steps` was not sent: plan it anew."""
+        self._stale |= {step.first.prefix for step in steps if step.first is not None}
 
     def answered(self, answers: Sequence[Answer], now_s: float) -> list[tuple[Op, str]]:
         """Take in what VPP answered, in order; returns the refusals worth telling, the first of each VIP."""
@@ -177,6 +190,7 @@ class Agenda:
             self._stale.add(vip.prefix)  # whatever else is queued there goes with the next plan
         for op in done:
             self._refusals.pop(op, None)
+        self._moot &= self._refusals.keys()
         if self._is_reading:
             self._since_audit += done
         shadow.acknowledge(done)

@@ -6,12 +6,12 @@ The rules:
 - Refused again, it is held for about RETRY_S, and twice as long after each further refusal, up to LONGEST_RETRY_S.
   What must not be done without a held operation is the plan's to know (rule 5 of core.plan).
 - Those held for as long come free at the same moments, multiples of that time, so that many are tried together.
-- Acknowledged or no longer wanted, it is forgotten.
+- Acknowledged, it is forgotten; so is one that is no longer wanted, FORGET_S after it came free.
 - The same answer to the same operation, by a table that we have read since, is no news: nothing is in doubt.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maglev.core.model import VipKey
@@ -19,6 +19,7 @@ from maglev.core.observed import Op, SetConf
 
 RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
+FORGET_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,9 @@ def next_try_s(refusals: Refusals, now_s: float) -> float | None:
     return min((known.next_try_s for known in refusals.values() if now_s < known.next_try_s), default=None)
 
 
-def wanted(refusals: Refusals, planned: Iterable[Op]) -> dict[Op, Refusal]:
-    """Those that a plan which holds nothing would try."""
-    ops = frozenset(planned)
-    return {op: known for op, known in refusals.items() if op in ops}
+def forget_s(known: Refusal) -> float:
+    """When a refusal that nobody wants to repeat is to be forgotten."""
+    return known.next_try_s + FORGET_S
 
 
 def reasons(refusals: Refusals) -> tuple[str, dict[VipKey, str]]:

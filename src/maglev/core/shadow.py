@@ -1,8 +1,7 @@
 """VPP's table as we know it between two audits; must not know what the table ought to be.
 
-Moved by acknowledged operations only. Where VPP gave an answer that does not fit what we know, that VIP is in doubt:
-what else was acknowledged of it may mean something else than we think, so it is not taken in, and nothing is to be
-written there, until an audit tells.
+Moved by acknowledged operations only. Where VPP gave an answer that does not fit what we know, that VIP is in doubt: it
+is not to be written until an audit tells.
 """
 
 from collections.abc import Sequence
@@ -40,15 +39,28 @@ class Shadow:
         return self._keys_on.get(prefix, NO_KEYS)
 
     def acknowledge(self, ops: Sequence[Op]) -> None:
-        """Take in what VPP has done, in order, but for what is in doubt; `is_moved` once its indexes may be others."""
+        """Take in what VPP has done, in order; `is_moved` once its indexes may be others.
+
+        What cannot have been done to the table that we know puts its VIP in doubt: VPP says yes, for one, to the
+        deletion of a backend that somebody else has deleted.
+        """
         self.is_moved |= any(isinstance(op, MEMBERSHIP) for op in ops)
-        certain = [op for op in ops if isinstance(op, SetConf) or op.vip not in self.doubtful]
-        self.observed = advance(self.observed, certain)
-        for op in certain:
+        try:
+            self.observed = advance(self.observed, ops)
+        except KeyError:
+            for op in ops:
+                self._acknowledge_one(op)
+        for op in ops:
             if isinstance(op, AddVip):
                 self._keys_on.setdefault(op.vip.prefix, set()).add(op.vip)
-            elif isinstance(op, DelVip):
-                keys = self._keys_on[op.vip.prefix]
+            elif isinstance(op, DelVip) and op.vip in (keys := self._keys_on.get(op.vip.prefix, set())):
                 keys.discard(op.vip)
                 if not keys:
                     del self._keys_on[op.vip.prefix]
+
+    def _acknowledge_one(self, op: Op) -> None:
+        try:
+            self.observed = advance(self.observed, (op,))
+        except KeyError:
+            if not isinstance(op, SetConf):
+                self.doubtful.add(op.vip)

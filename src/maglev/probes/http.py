@@ -14,7 +14,7 @@ import trio
 from maglev import __version__
 from maglev.core.model import HttpSpec, IPAddress
 from maglev.probes.tcp import connected
-from maglev.probes.tls import handshake, why_broken
+from maglev.probes.tls import secured, why_broken
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
 
 MAX_HEAD = 16 * 1024  # bytes of status line and headers, and of any one line of a chunked body
@@ -33,14 +33,20 @@ _REGEXP.max_mem = 1024 * 1024
 async def check_http(spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
     """GET `spec.path`, over TLS where the spec says so."""
     async with connected(target, spec.port, progress) as stream:
-        channel = await handshake(stream, spec.tls, progress) if spec.tls else stream
-        progress.phase = Phase.ANSWER
-        try:
-            return await _Exchange(channel).judge(spec, target.address)
-        except trio.BrokenResourceError as error:
-            # With TLS 1.3 a server that wants a certificate of ours says so only after the handshake.
-            code = Code.L6RSP if isinstance(error.__cause__, ssl.SSLError) else Code.L7RSP
-            raise Fault(code, f"the connection broke: {why_broken(error)}") from error
+        if spec.tls is None:
+            return await _answer(stream, spec, target, progress)
+        async with secured(stream, spec.tls, progress) as channel:
+            return await _answer(channel, spec, target, progress)
+
+
+async def _answer(stream: trio.abc.Stream, spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
+    progress.phase = Phase.ANSWER
+    try:
+        return await _Exchange(stream).judge(spec, target.address)
+    except trio.BrokenResourceError as error:
+        # With TLS 1.3 a server that wants a certificate of ours says so only after the handshake.
+        code = Code.L6RSP if isinstance(error.__cause__, ssl.SSLError) else Code.L7RSP
+        raise Fault(code, f"the connection broke: {why_broken(error)}") from error
 
 
 class _Exchange:

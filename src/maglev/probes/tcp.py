@@ -7,7 +7,7 @@ from errno import EADDRNOTAVAIL
 import trio
 
 from maglev.core.model import TcpSpec
-from maglev.probes.tls import handshake
+from maglev.probes.tls import secured
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict, network_fault, our_fault
 
 IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); not in Python's socket module before 3.12
@@ -18,8 +18,8 @@ async def check_tcp(spec: TcpSpec, target: Target, progress: Progress) -> Verdic
     async with connected(target, spec.port, progress) as stream:
         if spec.tls is None:
             return Verdict(Code.L4OK, "connected")
-        secured = await handshake(stream, spec.tls, progress)
-        return Verdict(Code.L6OK, f"handshake done, {secured.version()}")
+        async with secured(stream, spec.tls, progress) as channel:
+            return Verdict(Code.L6OK, f"handshake done, {channel.version()}")
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 
 import trio
@@ -12,19 +14,24 @@ from maglev.probes.verdict import Code, Fault, Phase, Progress, our_fault
 TlsStream = trio.SSLStream[trio.SocketStream]
 
 
-async def handshake(stream: trio.SocketStream, tls: Tls, progress: Progress) -> TlsStream:
-    """TLS over `stream`, which stays the one to close. Raises Fault."""
+@asynccontextmanager
+async def secured(stream: trio.SocketStream, tls: Tls, progress: Progress) -> AsyncIterator[TlsStream]:
+    """TLS over `stream`, which stays the one to close; past its handshake. Raises Fault."""
     progress.phase = Phase.HANDSHAKE
     context = _context(verifies=tls.verify, checks_name=tls.verify and tls.server_name is not None)
     # https_compatible: the end of the connection counts as the end, with close_notify or without.
-    secured = trio.SSLStream(stream, context, server_hostname=tls.server_name, https_compatible=True)
+    channel = trio.SSLStream(stream, context, server_hostname=tls.server_name, https_compatible=True)
     try:
-        await secured.do_handshake()
-    except trio.BrokenResourceError as error:
-        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-            _check_descriptor_left()
-        raise Fault(Code.L6RSP, f"TLS handshake failed: {why_broken(error)}") from error
-    return secured
+        try:
+            await channel.do_handshake()
+        except trio.BrokenResourceError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                _check_descriptor_left()
+            raise Fault(Code.L6RSP, f"TLS handshake failed: {why_broken(error)}") from error
+        yield channel
+    finally:
+        # It refers to itself, and would keep its 48 kB until a full garbage collection, which is rare (daemon.py).
+        vars(channel).clear()
 
 
 def why_broken(error: trio.BrokenResourceError) -> str:

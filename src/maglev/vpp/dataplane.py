@@ -92,7 +92,7 @@ class LbTable:
         self._emit = emit
         self._routes: Mapping[IPNetwork, _Route] = {}
         self._counted: Mapping[IPNetwork, int] = {}
-        self._places: Mapping[VipKey, int] = {}  # of the audit that all these routes are of
+        self._places: Mapping[VipKey, int] | None = None  # of the audit that all these routes are of; None: not all
 
     async def audit(self, begun: Callable[[], None] = lambda: None) -> Audit:
         """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told.
@@ -203,7 +203,7 @@ class LbTable:
             self._routes = self._looked_up(reading, _slots(reading.listed.vips), answers)
             self._counted = {prefix: route.index for prefix, route in self._routes.items()}
             # Where a look-up told nothing, the next audit is to ask again.
-            self._places = places if all(key.prefix in self._counted for key in places) else {}
+            self._places = places if all(key.prefix in self._counted for key in places) else None
         return Audit(_observed(reading), Indexes(places, self._counted, reading.listed.backends))
 
     def _looked_up(

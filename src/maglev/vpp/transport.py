@@ -153,10 +153,10 @@ class Transport:
             while open_answers:
                 if not open_answers[0]:
                     await self._freed.wait()
-                if self._failure is not None:
-                    self._raise_failure()
                 if replies := _answered(open_answers):
                     yield replies
+                elif self._failure is not None:
+                    self._raise_failure()
         finally:
             batch.is_abandoned = True
 
