@@ -34,11 +34,13 @@ UP = {"b1": State.UP, "b2": State.UP, "b3": State.UP}
 
 
 class Bench:
-    def __init__(self, vpp: FakeVpp, states: dict[str, State], warmup: Warmup = NO_WARMUP) -> None:
+    def __init__(
+        self, vpp: FakeVpp, states: dict[str, State], warmup: Warmup = NO_WARMUP, sync_interval_s: float = 30
+    ) -> None:
         self.vpp = vpp
         self.cell = Cell(health(states))
         self.journal = Journal()
-        self.subject = Reconciler(CONF, 30, warmup, self.cell, self.journal, clock())
+        self.subject = Reconciler(CONF, sync_interval_s, warmup, self.cell, self.journal, clock())
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -8,14 +8,17 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from maglev.control.cell import Cell
+from maglev.control.reconciler import Reconciler
 from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditReason
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, Level
 from maglev.core.health import State
 from maglev.core.plan import AddVip, Observed, ObservedBackend, Op, SetConf, SetWeight
+from maglev.core.status import HealthStatus
 from maglev.errors import Refused, Unavailable
-from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, frontend
-from tests.control.test_reconciler import FRONTENDS, UP, Bench, health
+from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, clock, frontend
+from tests.control.test_reconciler import FRONTENDS, NO_WARMUP, UP, Bench, health
 
 A, C = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.3")
 
@@ -263,3 +266,89 @@ async def test_a_reload_during_a_write_is_followed_and_removed_vips_go(autojump_
         assert bench.vpp.table.vips.keys() == {VIP, VIP2}
         assert sum(isinstance(op, AddVip) for op in bench.vpp.executed) == 256 + 1  # one batch and VIP2
         assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 50, "10.0.0.3": 0}
+
+
+async def test_a_vip_that_vpp_keeps_refusing_takes_nobodys_indexes_away(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(cost_s=0.05), UP)
+
+    async with bench.serving():
+        await trio.sleep(100)
+        bench.vpp.deny = lambda op: "no" if isinstance(op, AddVip) else ""
+        bench.cell.set(health(UP, [*FRONTENDS, frontend("three", replace(VIP, port=443), {"b1": 1})]))
+        await trio.sleep(1)
+        for second in range(1000):
+            assert bench.subject.indexes.value is not None, second
+            await trio.sleep(1)
+
+
+async def test_restarts_of_a_vpp_that_is_written_all_the_time_are_no_deaths(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    for _ in range(5):
+        bench.vpp = FakeVpp()
+        async with bench.serving():
+            for second in range(100):
+                bench.cell.set(health({**UP, "b1": State.DOWN if second % 2 else State.UP}))
+                await trio.sleep(1)
+
+    assert bench.journal.of(HeldBack) == []
+
+
+async def test_a_hold_back_with_nothing_to_write_ends_in_the_status_too(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP, sync_interval_s=1000)
+    for _ in range(3):
+        await one_life(bench, Mortal())
+    full = FakeVpp()
+    async with Bench(full, UP).serving():
+        pass
+    bench.vpp = full
+    bench.vpp.executed.clear()
+
+    async with bench.serving():
+        await trio.sleep(31)
+        lb = bench.subject.lb.value
+        assert lb is not None
+        assert (lb.held_back_s, bench.vpp.executed) == (0, [])
+
+
+async def test_transitions_without_end_do_not_keep_it_from_writing(autojump_clock: MockClock) -> None:
+    class Restless(Cell[HealthStatus]):
+        """Moves on between any two looks at it."""
+
+        @property
+        def value(self) -> HealthStatus:
+            return health({**UP, "b1": State.DOWN})
+
+        @value.setter
+        def value(self, _: HealthStatus) -> None:
+            pass
+
+    vpp, told = FakeVpp(), Journal()
+    subject = Reconciler(CONF, 30, NO_WARMUP, Restless(health(UP)), told, clock())
+    with trio.move_on_after(1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(subject.serve, vpp)
+            for _ in range(1000):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    assert vpp.table.vips.keys() == {VIP, VIP2}
+
+
+async def test_a_flush_that_waits_for_an_answer_is_not_sent_when_its_backend_is_back_by_then(
+    autojump_clock: MockClock,
+) -> None:
+    bench = Bench(FakeVpp(), {**UP, "b2": State.DOWN})
+
+    async with bench.serving():
+        bench.vpp.executed.clear()
+
+        def b1_comes_back(op: Op) -> str:
+            if op == SetWeight(VIP, C, 10, flush=False):  # the fallback takes over, and b1's flows are to be cut next
+                bench.cell.set(health({**UP, "b2": State.DOWN}))
+            return ""
+
+        bench.vpp.deny = b1_comes_back
+        bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 0, "10.0.0.3": 0}
+        assert SetWeight(VIP, A, 0, flush=True) not in bench.vpp.executed

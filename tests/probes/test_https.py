@@ -1,5 +1,7 @@
+import gc
 from pathlib import Path
 
+import trio
 from trio.testing import MockClock
 
 from maglev.core.model import Tls
@@ -83,3 +85,18 @@ async def test_a_server_that_wants_our_certificate_fails_the_handshake(certifica
 
     assert outcome(result) == (False, "L6RSP")
     assert "certificate required" in result.detail
+
+
+async def test_a_probe_leaves_no_tls_stream_for_the_garbage_collection(patient_clock: MockClock) -> None:
+    """A closed one refers to itself, with 48 kB, and full collections are rare."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with peer(peers.silent) as port:
+            await probe(check(get(port, tls=UNVERIFIED), timeout_s=2), LOCALHOST)
+        await trio.testing.wait_all_tasks_blocked()
+        left = [one for one in gc.get_objects() if isinstance(one, trio.SSLStream) and vars(one)]
+    finally:
+        gc.enable()
+
+    assert left == []

@@ -141,7 +141,6 @@ class Agenda:
             if known is not None and steps:
                 expected.update(_ops(self._steps_on(prefix, known, self._held)))
             if prefix in refused:
-                wanted.update(_ops(steps))
                 wanted.update(_ops(self._steps_on(prefix, shadow, NOTHING_HELD)))
             if number % SLICE == 0:
                 yield
