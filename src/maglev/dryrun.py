@@ -80,11 +80,11 @@ def _summary(found: Iterable[Forecast]) -> str:
     if not effects:
         return "nothing to do: VPP's table is as it should be; nothing was written"
     neutral = sum(effect.is_neutral for effect in effects)
-    moving = sum(bool(effect.moves or effect.drops) for effect in effects)
+    moving, dropping = sum(effect.moves > 0 for effect in effects), sum(effect.drops > 0 for effect in effects)
     breaking = sum(effect.is_breaking for effect in effects)
     return (
-        f"{len(effects)} operations: {neutral} neutral, {moving} move new flows, {breaking} break flows;"
-        " nothing was written"
+        f"operations: {len(effects)}, of which neutral {neutral}, moving new flows {moving}, dropping new flows"
+        f" {dropping}, breaking flows {breaking} (one may do several); nothing was written"
     )
 
 

@@ -76,6 +76,15 @@ def test_only_states_are_coloured_and_columns_still_align() -> None:
     assert stripped == render.backends(infos, 1)
 
 
+def test_what_vpp_refuses_stands_below_the_frontends() -> None:
+    fine, refused = pb.FrontendInfo(name="web"), pb.FrontendInfo(name="shop", refused="VPP says no")
+
+    assert render.frontends([fine, refused])[-1].split() == ["shop", "VPP", "says", "no"]
+    assert not any("refuses" in line for line in render.frontends([fine]))
+    assert any("vpp-refuses" in line for line in render.frontend(refused, {}))
+    assert not any("refuses" in line for line in render.frontend(fine, {}))
+
+
 def test_doubt_and_holding_back_are_told_when_there_is_any() -> None:
     fine = render.lb_state(pb.VPPLBState(), 0)
     troubled = render.lb_state(pb.VPPLBState(doubtful=2, held_back_s=30), 0)

@@ -33,7 +33,7 @@ def test_it_prints_what_a_start_would_write_and_writes_nothing(site: Site) -> No
                 ("neutral", "add 192.0.2.1/32 tcp/80 gre4"),
                 ("neutral", "add 127.0.0.1 to 192.0.2.1/32 tcp/80 with weight 42"),
             ]
-            assert output.splitlines()[-1].endswith("0 break flows; nothing was written")
+            assert output.splitlines()[-1].endswith("breaking flows 0 (one may do several); nothing was written")
 
 
 def test_a_table_that_is_right_needs_nothing_and_a_changed_weight_shows_its_effect(site: Site) -> None:

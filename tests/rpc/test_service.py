@@ -17,6 +17,15 @@ def test_names_come_in_the_order_of_the_config() -> None:
     assert [each.name for each in backends] == ["web2", "web1", "spare", "spare-alias", "six"]
 
 
+def test_a_frontend_whose_vip_vpp_refuses_says_so() -> None:
+    infos = service.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
+    refused = {info.name: info.refused for info in infos if info.HasField("refused")}
+
+    assert refused == {"shop": "lb_add_del_as_v2 refused (retval=-73)"}
+    assert service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="shop")).refused == refused["shop"]
+    assert not service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="web")).HasField("refused")
+
+
 def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     with pytest.raises(Refused) as refused:
         service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="wbe"))
@@ -76,5 +85,5 @@ def test_before_the_first_audit_and_sample_the_calls_say_to_try_again() -> None:
     assert service.get_vpp_info(statuses.JUST_CONNECTED, pb.GetVPPInfoRequest()).pid == 4711
     with pytest.raises(Unavailable, match="has not been read yet; try again"):
         service.get_vpp_lb_state(statuses.JUST_CONNECTED, pb.GetVPPLBStateRequest())
-    with pytest.raises(Unavailable, match="have not been read; try again"):
+    with pytest.raises(Unavailable, match="have not been read yet; try again"):
         service.get_vpp_lb_counters(statuses.JUST_CONNECTED, pb.GetVPPLBCountersRequest())

@@ -13,7 +13,7 @@ import pytest
 from maglev._statseg import Counter, Raced, Segment
 from tests.processes import TIED
 
-SAMPLES = int(os.environ.get("MAGLEV_TEST_SAMPLES", "100000"))  # a million takes half a minute
+SAMPLES = int(os.environ.get("MAGLEV_TEST_SAMPLES", "50000"))  # a million takes half a minute
 THREADS, LENGTH = 4, 64
 GENERATION, GROWN, BLINK, COUNTED = (Counter(name) for name in ("generation", "grown", "blink", "/counted"))
 

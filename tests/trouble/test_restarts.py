@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from maglev.core.events import Drift, HeldBack, VppConnected
-from maglev.core.model import ANY, Encap, LbConf, VipKey
+from maglev.core.model import ANY, UDP, Encap, LbConf, VipKey
 from maglev.core.observed import AddBackend, AddVip, Observed, Op, SetConf
 from maglev.core.plan import plan
 from maglev.emulator import wire
@@ -42,7 +42,7 @@ TABLES: dict[str, list[Op]] = {
             (replace(VIP, port=8080), Encap.L3DSR, False, 1024, {"10.9.9.9": 3}),
             (replace(TLS, port=22), Encap.L3DSR, True, 512, {}),
             (VipKey(SIX.prefix, ANY, 0), Encap.GRE4, False, 2048, {"10.0.0.1": 100}),
-            (VipKey(IPv4Network("203.0.113.0/24"), ANY, 0), Encap.NAT4, False, 65536, {"10.0.0.1": 100}),
+            (VipKey(IPv4Network("203.0.113.0/24"), UDP, 53), Encap.NAT4, False, 65536, {"10.0.0.1": 100}),
         ),
     ],
     "almost ours": [

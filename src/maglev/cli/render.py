@@ -90,7 +90,9 @@ def frontends(infos: Sequence[pb.FrontendInfo], paint: Paint = plain) -> list[st
         )
         for info in infos
     ]
-    return table(("name", "vip", "protocol", ">port", "state", "active-pool"), rows, paint)
+    lines = table(("name", "vip", "protocol", ">port", "state", "active-pool"), rows, paint)
+    refused = [(info.name, info.refused) for info in infos if info.HasField("refused")]
+    return [*lines, "", *table(("name", "vpp-refuses"), refused)] if refused else lines
 
 
 def frontend(info: pb.FrontendInfo, states: Mapping[str, str], paint: Paint = plain) -> list[str]:
@@ -106,6 +108,7 @@ def frontend(info: pb.FrontendInfo, states: Mapping[str, str], paint: Paint = pl
             ("active-pool", info.active_pool if info.HasField("active_pool") else _ABSENT),
             ("src-ip-sticky", _yes(info.src_ip_sticky)),
             ("flush-on-down", _yes(info.flush_on_down)),
+            *([("vpp-refuses", info.refused)] if info.HasField("refused") else []),
         ),
         paint,
     )

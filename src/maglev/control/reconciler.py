@@ -30,7 +30,8 @@ from maglev.core.status import HealthStatus, LbStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import MaglevError, ProtocolError, Unavailable
 
-OPERATION_DEADLINE_S = 60.0  # for an audit, or the next answer to a write; a VPP that needs longer is as good as gone
+AUDIT_DEADLINE_S = 60.0
+ANSWER_DEADLINE_S = 10.0  # to the next answer to a write: no failover is written meanwhile, so patience has an end
 BATCH = 512  # operations before those that wait for the answer to one of them
 MANY_DONE = 50_000  # operations told in one event at most
 
@@ -45,6 +46,7 @@ class _Work:
         self.pace = AuditPace(sync_interval_s)
         self.reading: _Reading | None = None
         self.audited_at_ns = 0
+        self.told_interval_s = sync_interval_s  # the longest of which the log knows
         self.may_write_at = may_write_at
         self.wrote_at: tuple[float, float] | None = None  # first and last
         self.done: list[Op] = []  # acknowledged, and not yet told
@@ -181,7 +183,7 @@ class Reconciler:
             task_status.started()
 
         try:
-            reading.audit = await self._under_deadline("an audit", partial(dataplane.audit, begun))
+            reading.audit = await self._within(AUDIT_DEADLINE_S, "an audit", partial(dataplane.audit, begun))
         except (Unavailable, ProtocolError) as error:
             reading.failure = error
         reading.ended.set()
@@ -192,7 +194,6 @@ class Reconciler:
         work.reading = None
         if reading.audit is None:
             raise reading.failure or Unavailable("an audit came to nothing")
-        before_s = work.pace.interval_s
         work.pace.done(trio.current_time(), reading.audit.cost_s)
         work.audited_at_ns = self._clock.now_ns()
         self._emit(
@@ -200,9 +201,10 @@ class Reconciler:
                 reading.reason,
                 reading.audit.cost_s,
                 work.pace.interval_s,
-                is_slower=work.pace.interval_s > before_s,
+                is_slower=work.pace.interval_s > 1.5 * work.told_interval_s,
             )
         )
+        work.told_interval_s = max(work.told_interval_s, work.pace.interval_s)
         for _ in work.agenda.audited(reading.audit.observed):
             await trio.lowlevel.checkpoint()
         if work.agenda.has_indexes_of_audit and reading.audit.indexes != self.indexes.value:
@@ -259,7 +261,7 @@ class Reconciler:
     async def _send(self, dataplane: Dataplane, ops: Iterable[Op], work: _Work, refused: set[Op]) -> None:
         """Send `ops`, and take in the answers as they come."""
         async with aclosing(dataplane.stream(ops)) as chunks:
-            while (chunk := await self._under_deadline("a write", partial(anext, chunks, None))) is not None:
+            while (chunk := await self._within(ANSWER_DEADLINE_S, "a write", partial(anext, chunks, None))) is not None:
                 now = trio.current_time()
                 work.writes(now)
                 answers = [(op, None if no is None else str(no)) for op, no in chunk]
@@ -325,9 +327,7 @@ class Reconciler:
             await self._health.changed(self._health.value)
         waiting.cancel()
 
-    async def _under_deadline(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
-        with trio.move_on_after(OPERATION_DEADLINE_S):
+    async def _within(self, deadline_s: float, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        with trio.move_on_after(deadline_s):
             return await call()
-        raise Unavailable(
-            f"VPP did not finish {what} within {OPERATION_DEADLINE_S:g} s", hint="is its main thread stuck?"
-        )
+        raise Unavailable(f"VPP did not finish {what} within {deadline_s:g} s", hint="is its main thread stuck?")

@@ -127,6 +127,12 @@ def _of_lb(lb: LbStatus | None) -> Iterator[Family]:
         "VIPs that are not as they should be because VPP refuses it; `maglevc show vpp lb state` says why",
         lambda lb: len(lb.refused),
     )
+    yield _gauge(
+        "maglev_vpp_vip_refused",
+        "1 for a VIP that is not as it should be because VPP refuses it; absent for all others",
+        _VIP,
+        lambda: ((*_labels(key), 1) for key in (lb.refused if lb else ())),
+    )
     yield single("conf_refused", "1 while VPP refuses the global parameters", lambda lb: int(bool(lb.conf_refused)))
     yield single(
         "doubtful_vips",

@@ -10,7 +10,7 @@ from maglev.core.status import BackendStatus, FrontendStatus, LbStatus, names_by
 from maglev.rpc._pb import maglev_pb2 as pb
 
 
-def frontend_info(status: FrontendStatus) -> pb.FrontendInfo:
+def frontend_info(status: FrontendStatus, refused: str | None = None) -> pb.FrontendInfo:
     """A frontend with every pool, in order of preference."""
     frontend, resolved = status.frontend, status.resolved
     active = resolved.active_pool
@@ -34,6 +34,7 @@ def frontend_info(status: FrontendStatus) -> pb.FrontendInfo:
         flush_on_down=frontend.flush_on_down,
         state=resolved.state.word,
         active_pool=None if active is None else frontend.pools[active].name,
+        refused=refused,
     )
 
 

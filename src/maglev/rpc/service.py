@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from maglev.core.status import Status
+from maglev.core.status import FrontendStatus, Status
 from maglev.errors import MaglevError, Refused, Unavailable
 from maglev.rpc import mapping
 from maglev.rpc._pb import maglev_pb2 as pb
@@ -30,12 +30,20 @@ Entry = TypeVar("Entry")
 
 def list_frontends(status: Status, _: pb.ListFrontendsRequest) -> pb.ListFrontendsResponse:
     """All frontends, in the order of the config."""
-    return pb.ListFrontendsResponse(frontends=map(mapping.frontend_info, status.health.frontends.values()))
+    frontends = status.health.frontends.values()
+    return pb.ListFrontendsResponse(
+        frontends=[mapping.frontend_info(each, _refused(status, each)) for each in frontends]
+    )
 
 
 def get_frontend(status: Status, request: pb.GetFrontendRequest) -> pb.FrontendInfo:
     """One frontend. Raises Refused."""
-    return mapping.frontend_info(_named("frontend", request.name, status.health.frontends))
+    found = _named("frontend", request.name, status.health.frontends)
+    return mapping.frontend_info(found, _refused(status, found))
+
+
+def _refused(status: Status, found: FrontendStatus) -> str | None:
+    return status.lb.refused.get(found.frontend.vip) if status.lb else None
 
 
 def list_backends(status: Status, _: pb.ListBackendsRequest) -> pb.ListBackendsResponse:
@@ -71,7 +79,7 @@ def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> pb.VPP
     if status.vpp is None:
         raise Unavailable("no VPP is connected", hint=_NO_VPP)
     raise Unavailable(
-        "VPP's counters have not been read", hint="try again in a moment; maglevd's log says what is wrong"
+        "VPP's counters have not been read yet", hint="try again in a moment; if it lasts, maglevd's log says why"
     )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0cmaglev.proto\x12\x06maglev\"\x16\n\x14ListFrontendsRequest\"@\n\x15ListFrontendsResponse\x12\'\n\tfrontends\x18\x01 \x03(\x0b\x32\x14.maglev.FrontendInfo\"\"\n\x12GetFrontendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xea\x01\n\x0c\x46rontendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x1f\n\x05pools\x18\x05 \x03(\x0b\x32\x10.maglev.PoolInfo\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x15\n\rsrc_ip_sticky\x18\x07 \x01(\x08\x12\x15\n\rflush_on_down\x18\x08 \x01(\x08\x12\r\n\x05state\x18\t \x01(\t\x12\x18\n\x0b\x61\x63tive_pool\x18\n \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_active_pool\"C\n\x08PoolInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32\x17.maglev.PoolBackendInfo\"I\n\x0fPoolBackendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\x12\x18\n\x10\x65\x66\x66\x65\x63tive_weight\x18\x03 \x01(\x05\"\x15\n\x13ListBackendsRequest\"=\n\x14ListBackendsResponse\x12%\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x13.maglev.BackendInfo\"!\n\x11GetBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xd9\x01\n\x0b\x42\x61\x63kendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x13\n\x0bhealthcheck\x18\x04 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x05 \x01(\x08\x12\x0f\n\x07\x63ounter\x18\x06 \x01(\r\x12\x13\n\x0b\x63ounter_max\x18\x07 \x01(\r\x12\x0c\n\x04rise\x18\x08 \x01(\r\x12\x15\n\rchanged_at_ns\x18\t \x01(\x03\x12+\n\x0btransitions\x18\n \x03(\x0b\x32\x16.maglev.TransitionInfo\"W\n\x0eTransitionInfo\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04\x66rom\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\x13\n\x11GetVPPInfoRequest\"\x81\x01\n\x07VPPInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\nbuild_date\x18\x02 \x01(\t\x12\x17\n\x0f\x62uild_directory\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\r\x12\x13\n\x0b\x62oottime_ns\x18\x05 \x01(\x03\x12\x16\n\x0e\x63onnecttime_ns\x18\x06 \x01(\x03\"\x16\n\x14GetVPPLBStateRequest\"\xe7\x01\n\nVPPLBState\x12\x1f\n\x04\x63onf\x18\x01 \x01(\x0b\x32\x11.maglev.VPPLBConf\x12\x1e\n\x04vips\x18\x02 \x03(\x0b\x32\x10.maglev.VPPLBVIP\x12\x15\n\raudited_at_ns\x18\x03 \x01(\x03\x12\x19\n\x0c\x63onf_refused\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08\x64oubtful\x18\x05 \x01(\r\x12\x14\n\x0c\x61udit_cost_s\x18\x06 \x01(\x01\x12\x18\n\x10\x61udit_interval_s\x18\x07 \x01(\x01\x12\x13\n\x0bheld_back_s\x18\x08 \x01(\x01\x42\x0f\n\r_conf_refused\"x\n\tVPPLBConf\x12\x18\n\x10ipv4_src_address\x18\x01 \x01(\t\x12\x18\n\x10ipv6_src_address\x18\x02 \x01(\t\x12\x1f\n\x17sticky_buckets_per_core\x18\x03 \x01(\r\x12\x16\n\x0e\x66low_timeout_s\x18\x04 \x01(\r\"\xe2\x01\n\x08VPPLBVIP\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\r\n\x05\x65ncap\x18\x04 \x01(\t\x12\x1a\n\rsrc_ip_sticky\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x19\n\x11\x66low_table_length\x18\x06 \x01(\r\x12,\n\x13\x61pplication_servers\x18\x07 \x03(\x0b\x32\x0f.maglev.VPPLBAS\x12\x14\n\x07refused\x18\x08 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_src_ip_stickyB\n\n\x08_refused\"j\n\x07VPPLBAS\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\x12\x14\n\x07\x62uckets\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05\x66lows\x18\x04 \x01(\x04H\x01\x88\x01\x01\x42\n\n\x08_bucketsB\x08\n\x06_flows\"\x19\n\x17GetVPPLBCountersRequest\"|\n\rVPPLBCounters\x12\x13\n\x0btaken_at_ns\x18\x01 \x01(\x03\x12&\n\x04vips\x18\x02 \x03(\x0b\x32\x18.maglev.VPPLBVIPCounters\x12.\n\x08\x62\x61\x63kends\x18\x03 \x03(\x0b\x32\x1c.maglev.VPPLBBackendCounters\"\xe7\x01\n\x10VPPLBVIPCounters\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0c\n\x04next\x18\x04 \x01(\x04\x12\r\n\x05\x66irst\x18\x05 \x01(\x04\x12\x11\n\tuntracked\x18\x06 \x01(\x04\x12\x11\n\tno_server\x18\x07 \x01(\x04\x12\x18\n\x0b\x66ib_packets\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x16\n\tfib_bytes\x18\t \x01(\x04H\x01\x88\x01\x01\x12\x10\n\x08since_ns\x18\n \x01(\x03\x42\x0e\n\x0c_fib_packetsB\x0c\n\n_fib_bytes\"\xad\x01\n\x14VPPLBBackendCounters\x12\x10\n\x08\x62\x61\x63kends\x18\x01 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x19\n\x11\x66orwarded_packets\x18\x03 \x01(\x04\x12\x17\n\x0f\x66orwarded_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x64irect_packets\x18\x05 \x01(\x04\x12\x14\n\x0c\x64irect_bytes\x18\x06 \x01(\x04\x12\x10\n\x08since_ns\x18\x07 \x01(\x03\x32\xe9\x03\n\x06Maglev\x12L\n\rListFrontends\x12\x1c.maglev.ListFrontendsRequest\x1a\x1d.maglev.ListFrontendsResponse\x12?\n\x0bGetFrontend\x12\x1a.maglev.GetFrontendRequest\x1a\x14.maglev.FrontendInfo\x12I\n\x0cListBackends\x12\x1b.maglev.ListBackendsRequest\x1a\x1c.maglev.ListBackendsResponse\x12<\n\nGetBackend\x12\x19.maglev.GetBackendRequest\x1a\x13.maglev.BackendInfo\x12\x38\n\nGetVPPInfo\x12\x19.maglev.GetVPPInfoRequest\x1a\x0f.maglev.VPPInfo\x12\x41\n\rGetVPPLBState\x12\x1c.maglev.GetVPPLBStateRequest\x1a\x12.maglev.VPPLBState\x12J\n\x10GetVPPLBCounters\x12\x1f.maglev.GetVPPLBCountersRequest\x1a\x15.maglev.VPPLBCountersb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0cmaglev.proto\x12\x06maglev\"\x16\n\x14ListFrontendsRequest\"@\n\x15ListFrontendsResponse\x12\'\n\tfrontends\x18\x01 \x03(\x0b\x32\x14.maglev.FrontendInfo\"\"\n\x12GetFrontendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8c\x02\n\x0c\x46rontendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x1f\n\x05pools\x18\x05 \x03(\x0b\x32\x10.maglev.PoolInfo\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x15\n\rsrc_ip_sticky\x18\x07 \x01(\x08\x12\x15\n\rflush_on_down\x18\x08 \x01(\x08\x12\r\n\x05state\x18\t \x01(\t\x12\x18\n\x0b\x61\x63tive_pool\x18\n \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07refused\x18\x0b \x01(\tH\x01\x88\x01\x01\x42\x0e\n\x0c_active_poolB\n\n\x08_refused\"C\n\x08PoolInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32\x17.maglev.PoolBackendInfo\"I\n\x0fPoolBackendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\x12\x18\n\x10\x65\x66\x66\x65\x63tive_weight\x18\x03 \x01(\x05\"\x15\n\x13ListBackendsRequest\"=\n\x14ListBackendsResponse\x12%\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x13.maglev.BackendInfo\"!\n\x11GetBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xd9\x01\n\x0b\x42\x61\x63kendInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x13\n\x0bhealthcheck\x18\x04 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x05 \x01(\x08\x12\x0f\n\x07\x63ounter\x18\x06 \x01(\r\x12\x13\n\x0b\x63ounter_max\x18\x07 \x01(\r\x12\x0c\n\x04rise\x18\x08 \x01(\r\x12\x15\n\rchanged_at_ns\x18\t \x01(\x03\x12+\n\x0btransitions\x18\n \x03(\x0b\x32\x16.maglev.TransitionInfo\"W\n\x0eTransitionInfo\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04\x66rom\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\x13\n\x11GetVPPInfoRequest\"\x81\x01\n\x07VPPInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\nbuild_date\x18\x02 \x01(\t\x12\x17\n\x0f\x62uild_directory\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\r\x12\x13\n\x0b\x62oottime_ns\x18\x05 \x01(\x03\x12\x16\n\x0e\x63onnecttime_ns\x18\x06 \x01(\x03\"\x16\n\x14GetVPPLBStateRequest\"\xe7\x01\n\nVPPLBState\x12\x1f\n\x04\x63onf\x18\x01 \x01(\x0b\x32\x11.maglev.VPPLBConf\x12\x1e\n\x04vips\x18\x02 \x03(\x0b\x32\x10.maglev.VPPLBVIP\x12\x15\n\raudited_at_ns\x18\x03 \x01(\x03\x12\x19\n\x0c\x63onf_refused\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08\x64oubtful\x18\x05 \x01(\r\x12\x14\n\x0c\x61udit_cost_s\x18\x06 \x01(\x01\x12\x18\n\x10\x61udit_interval_s\x18\x07 \x01(\x01\x12\x13\n\x0bheld_back_s\x18\x08 \x01(\x01\x42\x0f\n\r_conf_refused\"x\n\tVPPLBConf\x12\x18\n\x10ipv4_src_address\x18\x01 \x01(\t\x12\x18\n\x10ipv6_src_address\x18\x02 \x01(\t\x12\x1f\n\x17sticky_buckets_per_core\x18\x03 \x01(\r\x12\x16\n\x0e\x66low_timeout_s\x18\x04 \x01(\r\"\xe2\x01\n\x08VPPLBVIP\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\r\n\x05\x65ncap\x18\x04 \x01(\t\x12\x1a\n\rsrc_ip_sticky\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x19\n\x11\x66low_table_length\x18\x06 \x01(\r\x12,\n\x13\x61pplication_servers\x18\x07 \x03(\x0b\x32\x0f.maglev.VPPLBAS\x12\x14\n\x07refused\x18\x08 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_src_ip_stickyB\n\n\x08_refused\"j\n\x07VPPLBAS\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\x12\x14\n\x07\x62uckets\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05\x66lows\x18\x04 \x01(\x04H\x01\x88\x01\x01\x42\n\n\x08_bucketsB\x08\n\x06_flows\"\x19\n\x17GetVPPLBCountersRequest\"|\n\rVPPLBCounters\x12\x13\n\x0btaken_at_ns\x18\x01 \x01(\x03\x12&\n\x04vips\x18\x02 \x03(\x0b\x32\x18.maglev.VPPLBVIPCounters\x12.\n\x08\x62\x61\x63kends\x18\x03 \x03(\x0b\x32\x1c.maglev.VPPLBBackendCounters\"\xe7\x01\n\x10VPPLBVIPCounters\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0c\n\x04next\x18\x04 \x01(\x04\x12\r\n\x05\x66irst\x18\x05 \x01(\x04\x12\x11\n\tuntracked\x18\x06 \x01(\x04\x12\x11\n\tno_server\x18\x07 \x01(\x04\x12\x18\n\x0b\x66ib_packets\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x16\n\tfib_bytes\x18\t \x01(\x04H\x01\x88\x01\x01\x12\x10\n\x08since_ns\x18\n \x01(\x03\x42\x0e\n\x0c_fib_packetsB\x0c\n\n_fib_bytes\"\xad\x01\n\x14VPPLBBackendCounters\x12\x10\n\x08\x62\x61\x63kends\x18\x01 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x19\n\x11\x66orwarded_packets\x18\x03 \x01(\x04\x12\x17\n\x0f\x66orwarded_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x64irect_packets\x18\x05 \x01(\x04\x12\x14\n\x0c\x64irect_bytes\x18\x06 \x01(\x04\x12\x10\n\x08since_ns\x18\x07 \x01(\x03\x32\xe9\x03\n\x06Maglev\x12L\n\rListFrontends\x12\x1c.maglev.ListFrontendsRequest\x1a\x1d.maglev.ListFrontendsResponse\x12?\n\x0bGetFrontend\x12\x1a.maglev.GetFrontendRequest\x1a\x14.maglev.FrontendInfo\x12I\n\x0cListBackends\x12\x1b.maglev.ListBackendsRequest\x1a\x1c.maglev.ListBackendsResponse\x12<\n\nGetBackend\x12\x19.maglev.GetBackendRequest\x1a\x13.maglev.BackendInfo\x12\x38\n\nGetVPPInfo\x12\x19.maglev.GetVPPInfoRequest\x1a\x0f.maglev.VPPInfo\x12\x41\n\rGetVPPLBState\x12\x1c.maglev.GetVPPLBStateRequest\x1a\x12.maglev.VPPLBState\x12J\n\x10GetVPPLBCounters\x12\x1f.maglev.GetVPPLBCountersRequest\x1a\x15.maglev.VPPLBCountersb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,43 +38,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETFRONTENDREQUEST']._serialized_start=114
   _globals['_GETFRONTENDREQUEST']._serialized_end=148
   _globals['_FRONTENDINFO']._serialized_start=151
-  _globals['_FRONTENDINFO']._serialized_end=385
-  _globals['_POOLINFO']._serialized_start=387
-  _globals['_POOLINFO']._serialized_end=454
-  _globals['_POOLBACKENDINFO']._serialized_start=456
-  _globals['_POOLBACKENDINFO']._serialized_end=529
-  _globals['_LISTBACKENDSREQUEST']._serialized_start=531
-  _globals['_LISTBACKENDSREQUEST']._serialized_end=552
-  _globals['_LISTBACKENDSRESPONSE']._serialized_start=554
-  _globals['_LISTBACKENDSRESPONSE']._serialized_end=615
-  _globals['_GETBACKENDREQUEST']._serialized_start=617
-  _globals['_GETBACKENDREQUEST']._serialized_end=650
-  _globals['_BACKENDINFO']._serialized_start=653
-  _globals['_BACKENDINFO']._serialized_end=870
-  _globals['_TRANSITIONINFO']._serialized_start=872
-  _globals['_TRANSITIONINFO']._serialized_end=959
-  _globals['_GETVPPINFOREQUEST']._serialized_start=961
-  _globals['_GETVPPINFOREQUEST']._serialized_end=980
-  _globals['_VPPINFO']._serialized_start=983
-  _globals['_VPPINFO']._serialized_end=1112
-  _globals['_GETVPPLBSTATEREQUEST']._serialized_start=1114
-  _globals['_GETVPPLBSTATEREQUEST']._serialized_end=1136
-  _globals['_VPPLBSTATE']._serialized_start=1139
-  _globals['_VPPLBSTATE']._serialized_end=1370
-  _globals['_VPPLBCONF']._serialized_start=1372
-  _globals['_VPPLBCONF']._serialized_end=1492
-  _globals['_VPPLBVIP']._serialized_start=1495
-  _globals['_VPPLBVIP']._serialized_end=1721
-  _globals['_VPPLBAS']._serialized_start=1723
-  _globals['_VPPLBAS']._serialized_end=1829
-  _globals['_GETVPPLBCOUNTERSREQUEST']._serialized_start=1831
-  _globals['_GETVPPLBCOUNTERSREQUEST']._serialized_end=1856
-  _globals['_VPPLBCOUNTERS']._serialized_start=1858
-  _globals['_VPPLBCOUNTERS']._serialized_end=1982
-  _globals['_VPPLBVIPCOUNTERS']._serialized_start=1985
-  _globals['_VPPLBVIPCOUNTERS']._serialized_end=2216
-  _globals['_VPPLBBACKENDCOUNTERS']._serialized_start=2219
-  _globals['_VPPLBBACKENDCOUNTERS']._serialized_end=2392
-  _globals['_MAGLEV']._serialized_start=2395
-  _globals['_MAGLEV']._serialized_end=2884
+  _globals['_FRONTENDINFO']._serialized_end=419
+  _globals['_POOLINFO']._serialized_start=421
+  _globals['_POOLINFO']._serialized_end=488
+  _globals['_POOLBACKENDINFO']._serialized_start=490
+  _globals['_POOLBACKENDINFO']._serialized_end=563
+  _globals['_LISTBACKENDSREQUEST']._serialized_start=565
+  _globals['_LISTBACKENDSREQUEST']._serialized_end=586
+  _globals['_LISTBACKENDSRESPONSE']._serialized_start=588
+  _globals['_LISTBACKENDSRESPONSE']._serialized_end=649
+  _globals['_GETBACKENDREQUEST']._serialized_start=651
+  _globals['_GETBACKENDREQUEST']._serialized_end=684
+  _globals['_BACKENDINFO']._serialized_start=687
+  _globals['_BACKENDINFO']._serialized_end=904
+  _globals['_TRANSITIONINFO']._serialized_start=906
+  _globals['_TRANSITIONINFO']._serialized_end=993
+  _globals['_GETVPPINFOREQUEST']._serialized_start=995
+  _globals['_GETVPPINFOREQUEST']._serialized_end=1014
+  _globals['_VPPINFO']._serialized_start=1017
+  _globals['_VPPINFO']._serialized_end=1146
+  _globals['_GETVPPLBSTATEREQUEST']._serialized_start=1148
+  _globals['_GETVPPLBSTATEREQUEST']._serialized_end=1170
+  _globals['_VPPLBSTATE']._serialized_start=1173
+  _globals['_VPPLBSTATE']._serialized_end=1404
+  _globals['_VPPLBCONF']._serialized_start=1406
+  _globals['_VPPLBCONF']._serialized_end=1526
+  _globals['_VPPLBVIP']._serialized_start=1529
+  _globals['_VPPLBVIP']._serialized_end=1755
+  _globals['_VPPLBAS']._serialized_start=1757
+  _globals['_VPPLBAS']._serialized_end=1863
+  _globals['_GETVPPLBCOUNTERSREQUEST']._serialized_start=1865
+  _globals['_GETVPPLBCOUNTERSREQUEST']._serialized_end=1890
+  _globals['_VPPLBCOUNTERS']._serialized_start=1892
+  _globals['_VPPLBCOUNTERS']._serialized_end=2016
+  _globals['_VPPLBVIPCOUNTERS']._serialized_start=2019
+  _globals['_VPPLBVIPCOUNTERS']._serialized_end=2250
+  _globals['_VPPLBBACKENDCOUNTERS']._serialized_start=2253
+  _globals['_VPPLBBACKENDCOUNTERS']._serialized_end=2426
+  _globals['_MAGLEV']._serialized_start=2429
+  _globals['_MAGLEV']._serialized_end=2918
 # @@protoc_insertion_point(module_scope)

@@ -23,7 +23,7 @@ class GetFrontendRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class FrontendInfo(_message.Message):
-    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool")
+    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool", "refused")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class FrontendInfo(_message.Message):
     FLUSH_ON_DOWN_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_POOL_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     protocol: str
@@ -44,7 +45,8 @@ class FrontendInfo(_message.Message):
     flush_on_down: bool
     state: str
     active_pool: str
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ...) -> None: ...
+    refused: str
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ..., refused: _Optional[str] = ...) -> None: ...
 
 class PoolInfo(_message.Message):
     __slots__ = ("name", "backends")
