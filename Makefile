@@ -30,8 +30,8 @@ dev: $(STAMP)  ## make .venv and build the extension in it
 demo: $(STAMP)  ## watch maglevd at work: embedded VPP, six backends, flows, failures
 	@$(BIN)/python -m maglev.demo $(DEMO)
 
-test: $(STAMP)  ## every test that needs neither root nor a VPP
-	$(BIN)/python -m pytest $(PYTEST)
+test: $(STAMP)  ## every test that needs neither root nor a VPP, on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 check: $(STAMP)  ## lint, format, types, import contracts, stub of the extension, generated code
 	$(BIN)/ruff check

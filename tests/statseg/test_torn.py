@@ -68,7 +68,9 @@ def test_no_sample_is_ever_torn_or_stale(program: Path) -> None:
     expected: list[array[int]] = []
     taken = raced = 0
     with torn_by(program) as fd, closing(Segment(fd, max_wait_s=1)) as segment:
-        while taken < SAMPLES:
+        # On a busy machine the writer may be slow to get a turn: the samples are of no use without its changes.
+        while taken < SAMPLES or len(epochs) <= SAMPLES // 100:
+            assert taken < 20 * SAMPLES, f"the writer hardly ever gets a turn: {len(epochs)} epochs"
             try:
                 epoch = segment.sum(requests)
             except Raced:
@@ -85,5 +87,4 @@ def test_no_sample_is_ever_torn_or_stale(program: Path) -> None:
             assert abs(sum(packets) * 100 - sum(octets)) <= 100 * LENGTH
             assert all(map(int.__ge__, counted, before))
             before[:] = counted
-    assert len(epochs) > SAMPLES // 100  # it was torn at, all the time
     print(f"{taken} samples under {len(epochs)} epochs, {raced} given up as raced")
