@@ -25,7 +25,7 @@ def all_up() -> HealthStatus:
     return HealthStatus(backends, {name: FrontendStatus(f, resolve(f, states)) for name, f in sites.items()})
 
 
-async def reconciled(session: Session) -> float:
+async def reconciled(session: Session, health: HealthStatus) -> float:
     """Make the table of an empty VPP; seconds from the start to VPP's last answer."""
     applied, ended = 0, trio.Event()
 
@@ -36,11 +36,10 @@ async def reconciled(session: Session) -> float:
             if applied >= fleet.VIPS * (1 + fleet.EACH):
                 ended.set()
 
-    health = Cell(all_up())
     async with trio.open_nursery() as nursery:
         began = time.perf_counter()
         clock = Clock(time.time_ns, random.random)
-        reconciler = Reconciler(None, 1e6, Warmup(0, 0), health, count, clock)
+        reconciler = Reconciler(None, 1e6, Warmup(0, 0), Cell(health), count, clock)
         nursery.start_soon(reconciler.serve, session)
         await ended.wait()
         took = time.perf_counter() - began

@@ -60,7 +60,7 @@ async def _session() -> float:
 async def _reconciler() -> float:
     with vpps.vpp() as vpp:
         async with vpps.session(vpp) as session:
-            took = await reconciling.reconciled(session)
+            took = await reconciling.reconciled(session, reconciling.all_up())
         async with vpps.session(vpp) as session:
             await _check(session)
     return took

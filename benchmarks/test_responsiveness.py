@@ -100,7 +100,7 @@ async def _with_vpp(kind: str) -> tuple[Late, Late]:
             return idle, await late_during(partial(_connect, vpp))
         async with vpps.session(vpp) as session:
             if kind == "reconcile":  # read, plan, write, read again
-                return idle, await late_during(partial(reconciling.reconciled, session))
+                return idle, await late_during(partial(reconciling.reconciled, session, reconciling.all_up()))
             if kind == "execute":
                 return idle, await late_during(partial(session.execute, ops))
             await session.execute(ops)

@@ -1,8 +1,12 @@
 """How the reconciler treats a VPP that dies, is slow to read or would lose flows; and what a sync on request does."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 import pytest
 import trio
@@ -15,6 +19,7 @@ from maglev.core.audits import AuditReason
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, Level
 from maglev.core.health import State
 from maglev.core.plan import AddVip, Observed, ObservedBackend, Op, SetConf, SetWeight
+from maglev.core.shadow import Shadow
 from maglev.core.status import HealthStatus
 from maglev.errors import Refused, Unavailable
 from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, clock, frontend
@@ -352,3 +357,35 @@ async def test_a_flush_that_waits_for_an_answer_is_not_sent_when_its_backend_is_
         await trio.sleep(0.001)
         assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 0, "10.0.0.3": 0}
         assert SetWeight(VIP, A, 0, flush=True) not in bench.vpp.executed
+
+
+async def lose_later(vpp: FakeVpp, when: str) -> None:
+    await trio.sleep(1)
+    vpp.is_lost = when == "at an audit"
+
+
+@pytest.mark.parametrize("when", ["at an audit", "at a write", "cancelled"])
+async def test_what_a_lost_session_knew_is_gone_without_a_garbage_collection(
+    when: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full ones are rare, and a table of 10,000 VIPs is a third of a million objects."""
+    made: list[weakref.ref[Shadow]] = []
+    create = Shadow.__init__
+
+    def noted(self: Shadow, *args: Any) -> None:
+        made.append(weakref.ref(self))
+        create(self, *args)
+
+    monkeypatch.setattr(Shadow, "__init__", noted)
+    bench = Bench(Mortal() if when == "at a write" else FakeVpp(), UP)
+    gc.collect()
+    gc.disable()
+    try:
+        with trio.move_on_after(35), suppress(Unavailable, BaseExceptionGroup):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(lose_later, bench.vpp, when)
+                await bench.subject.serve(bench.vpp)
+        assert made
+        assert {ref() for ref in made} == {None}
+    finally:
+        gc.enable()

@@ -14,6 +14,7 @@ from maglev.core.health import Health, State
 from maglev.core.model import Backend, Encap, Frontend, LbConf, Pool, VipKey
 from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Observed, Op, SetConf, SetWeight
 from maglev.core.plan import Step
+from maglev.core.scope import Scope
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
 from tests.core.cases import KEY
@@ -55,7 +56,7 @@ class Site:
 
     def __init__(self, status: HealthStatus, denies: Callable[[Op], bool] = lambda _: False) -> None:
         self.vpp = Vpp(Observed(None, {}))
-        self.agenda = Agenda(CONF, Warmup(0, 0))
+        self.agenda = Agenda(CONF, Warmup(0, 0), Scope())
         self.health = status
         self.denies = denies
         self.now_s = 100.0

@@ -32,9 +32,9 @@ Answer = tuple[Op, str | None]
 
 
 class Agenda:
-    """For one session with VPP; `shadow` is None until the first audit."""
+    """For one session with VPP; `shadow` is None until the first audit. The `scope` may outlive it."""
 
-    def __init__(self, conf: LbConf | None, warmup: Warmup) -> None:
+    def __init__(self, conf: LbConf | None, warmup: Warmup, scope: Scope) -> None:
         self.shadow: Shadow | None = None
         self.queue: deque[Step] = deque()
         self.drift: list[Op] = []
@@ -43,7 +43,7 @@ class Agenda:
         self._elapsed_s = 0.0
         self._now_s = 0.0
         self._doubt_since_s = 0.0
-        self._scope = Scope()
+        self._scope = scope
         self._stale: set[IPNetwork] = set()  # prefixes to be planned anew
         self._refusals: dict[Op, Refusal] = {}
         self._held: Held = NOTHING_HELD
@@ -71,6 +71,12 @@ class Agenda:
         """Whether nothing was done since the latest audit that may have moved VPP's indexes."""
         return self.shadow is not None and not self.shadow.is_moved
 
+    def close(self) -> None:
+        """Let go of the table. A session's end leaves cycles of exceptions and frames behind, and they hold us."""
+        self.shadow = self._before = None
+        self.queue, self.drift, self._since_audit = deque(), [], []
+        self._at_audit = Observed(None, {})
+
     def audit_begins(self) -> None:
         """What is answered from now on is of after the audit, as VPP works in order; nothing may be unanswered now."""
         self._at_audit = self.shadow.observed if self.shadow else Observed(None, {})
@@ -88,6 +94,7 @@ class Agenda:
         if self._before is not None:
             shadow.doubtful |= self._before.doubtful - self._doubts_at_audit
             shadow.acknowledge(self._since_audit)
+        yield
         self.shadow, self.queue = shadow, deque()
         self._is_reading, self._since_audit = False, []
         self._stale |= self._scope.prefixes | shadow.prefixes
@@ -144,6 +151,7 @@ class Agenda:
                 wanted.update(_ops(self._steps_on(prefix, shadow, NOTHING_HELD)))
             if number % SLICE == 0:
                 yield
+        yield
         planned = stale | {None}
         fresh = in_order((*conf_step(self._wish, shadow.observed, self._held), *fresh))
         self._enqueue(fresh, lambda step: step.prefix not in planned)

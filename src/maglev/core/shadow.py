@@ -32,7 +32,7 @@ class Shadow:
     @property
     def prefixes(self) -> AbstractSet[IPNetwork]:
         """Of all VIPs that are there."""
-        return self._keys_on.keys()
+        return frozenset(self._keys_on)  # hashes are copied; of the keys' view each would be worked out again
 
     def keys_on(self, prefix: IPNetwork) -> AbstractSet[VipKey]:
         """The VIPs on `prefix`."""

@@ -94,6 +94,10 @@ class LbTable:
         self._counted: Mapping[IPNetwork, int] = {}
         self._places: Mapping[VipKey, int] | None = None  # of the audit that all these routes are of; None: not all
 
+    def close(self) -> None:
+        """Let go of what is kept from audit to audit; who holds us may be garbage for long."""
+        self._routes, self._counted, self._places = {}, {}, None
+
     async def audit(self, begun: Callable[[], None] = lambda: None) -> Audit:
         """Read everything. Raises Unavailable or ProtocolError; a listing that cannot be read is only told.
 

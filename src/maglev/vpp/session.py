@@ -97,7 +97,11 @@ async def connect(
                     with _by(deadline, stats_path):
                         boottime_ns = await _boottime_ns(stats)
                     info = replace(version, boottime_ns=boottime_ns, connecttime_ns=clock_ns())
-                    yield Session(info, transport, LbTable(transport, Records(wire), emit), stats)
+                    table = LbTable(transport, Records(wire), emit)
+                    try:
+                        yield Session(info, transport, table, stats)
+                    finally:
+                        table.close()
                 finally:
                     stats.close()
             finally:
@@ -140,6 +144,7 @@ async def keep_connected(
             if isinstance(error, Incapable):
                 raise
             reason = str(error)
+            del error  # its traceback holds all that the session knew
         if is_connected:
             told.clear()
             emit(VppDisconnected(reason, retry_s))
