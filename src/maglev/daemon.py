@@ -197,12 +197,12 @@ async def _run(config: Config, options: Options) -> None:
 def spare_collections() -> None:
     """Keep garbage collection from holding the loop: what there is by now is no garbage, and what comes is small.
 
-    A full collection takes 0.1 s and more with a large table, one of 20,000 objects less than 10 ms. So full ones are
+    A full collection takes 0.1 s and more with a large table, one of 8,000 objects some 5 ms. So full ones are
     rare (`_collect_rarely`): a cycle that outlives two of the others waits for that, some kilobytes for each
     connection that ended.
     """
     gc.freeze()
-    gc.set_threshold(2_000, 10, 1_000_000_000)
+    gc.set_threshold(1_000, 8, 1_000_000_000)
 
 
 async def _collect_rarely() -> None:
