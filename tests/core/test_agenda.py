@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from hypothesis import given, settings
@@ -427,6 +428,11 @@ lineups = st.lists(
 moves = st.lists(st.tuples(states, lineups, st.integers(1, 9), st.integers(0, 3), st.integers(0, 40)), max_size=8)
 
 
+def in_a_mood(mood: int, op: Op) -> bool:
+    """Refuses some operations, the same ones each time; more of them the larger `mood` is."""
+    return sum(map(ord, str(op))) % 41 < mood // 2
+
+
 @settings(max_examples=200)
 @given(moves, states, lineups)
 def test_whatever_happens_it_ends_as_wished_when_vpp_refuses_no_more(
@@ -437,7 +443,7 @@ def test_whatever_happens_it_ends_as_wished_when_vpp_refuses_no_more(
     site = Site(health(ALL_UP))
     for now, frontends, size, writes, mood in story:
         site.health = health(now, *frontends) if frontends else HealthStatus(health(now).backends, {})
-        site.denies = lambda op, mood=mood: sum(map(ord, str(op))) % 41 < mood // 2  # type: ignore[misc]
+        site.denies = partial(in_a_mood, mood)
         is_reading = False
         for turn in range(writes):
             if site.agenda.reason_to_audit and not is_reading:
