@@ -17,7 +17,8 @@ import trio.testing
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import collecting, fleet, vpps
-from maglev.control.checker import Checker
+from maglev.control.checker import Checker, Fleet
+from maglev.control.lag import Lag
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.core.desired import desired_vip
@@ -47,7 +48,7 @@ class Answers:
                 self.at = time.perf_counter()
                 self.done.set()
 
-    async def timed(self, count: int, act: Callable[[], None]) -> float:
+    async def timed(self, count: int, act: Callable[[], object]) -> float:
         """Seconds from `act` to the answer number `count`."""
         self.awaited, self.done = count, trio.Event()
         began = time.perf_counter()
@@ -72,7 +73,7 @@ def test_from_the_result_to_the_last_answer(benchmark: BenchmarkFixture) -> None
 async def _measured() -> tuple[list[float], list[float]]:
     answers = Answers()
     clock = Clock(time.time_ns, random.random)
-    checker = Checker(fleet.backends(), fleet.frontends(), 5, _no_probe, answers, clock)
+    checker = Checker(Fleet(fleet.backends(), fleet.frontends(), 5), _no_probe, answers, clock, _punctual())
     _judge_all(checker)
     reconciler = Reconciler(fleet.CONF, 1e6, Warmup(0, 0), checker.health, answers, clock)
     with vpps.vpp() as vpp:
@@ -97,9 +98,8 @@ def test_without_the_reconciler(benchmark: BenchmarkFixture) -> None:
 
 
 async def _direct() -> list[float]:
-    checker = Checker(
-        fleet.backends(), fleet.frontends(), 5, _no_probe, vpps.nobody, Clock(time.time_ns, random.random)
-    )
+    whole = Fleet(fleet.backends(), fleet.frontends(), 5)
+    checker = Checker(whole, _no_probe, vpps.nobody, Clock(time.time_ns, random.random), _punctual())
     _judge_all(checker)
     servers = {name: status.backend for name, status in checker.health.value.backends.items()}
     times: list[float] = []
@@ -110,7 +110,7 @@ async def _direct() -> list[float]:
                 for result in (FAIL, PASS):
                     before = checker.health.value
                     began = time.perf_counter()
-                    checker._judge(servers[name], fleet.CHECK, result)
+                    checker._judge((name,), fleet.CHECK, result)
                     ops = []
                     for status in checker.health.value.moved_since(before).values():
                         wish = desired_vip(status.frontend, status.resolved, servers)
@@ -130,7 +130,7 @@ async def _all_timed(checker: Checker, answers: Answers, session: Session) -> tu
     for turn, name in enumerate(chance.sample(list(checker.health.value.backends), TIMES)):
         backend = checker.health.value.backends[name].backend
         for times, result in ((downs, FAIL), (ups, PASS)):
-            judge = partial(checker._judge, backend, fleet.CHECK, result)
+            judge = partial(checker._judge, (backend.name,), fleet.CHECK, result)
             times.append(await answers.timed(fleet.SHARE, judge))
             await trio.testing.wait_all_tasks_blocked(0.005)
             if turn == 0:
@@ -152,7 +152,11 @@ async def _programmed(reconciler: Reconciler) -> None:
 
 def _judge_all(checker: Checker) -> None:
     for status in list(checker.health.value.backends.values()):
-        checker._judge(status.backend, fleet.CHECK, PASS)
+        checker._judge((status.backend.name,), fleet.CHECK, PASS)
+
+
+def _punctual() -> Lag:
+    return Lag(vpps.nobody, lambda _: None)  # not run, so never late
 
 
 async def _no_probe(*_: object) -> ProbeResult:

@@ -57,6 +57,14 @@ class Program:
     def until_says(self, text: str) -> None:
         until(lambda: text in self.output, lambda: f"{text!r} in:\n{self.output}", self)
 
+    def stand_still(self, seconds: float) -> None:
+        """Stopped by the kernel for so long: for the process that time is just gone."""
+        self.popen.send_signal(signal.SIGSTOP)
+        try:
+            select.select([], [], [], seconds)
+        finally:
+            self.popen.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)

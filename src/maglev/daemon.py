@@ -17,21 +17,26 @@ from contextlib import AsyncExitStack
 import trio
 
 from maglev import __version__, dryrun, logs, probes, signals
+from maglev.commands import Commands
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.control.checker import Checker
+from maglev.control.lag import Lag
+from maglev.control.operator import Operator
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.control.sampler import Sampler
+from maglev.control.watching import MAX_PROBES_AT_ONCE
 from maglev.core.events import Event, VppConnected
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
 from maglev.core.warmup import Warmup
-from maglev.errors import ConfigError, MaglevError, leaves
+from maglev.errors import MaglevError, leaves
 from maglev.metrics import listener
 from maglev.metrics.collector import registry_for
 from maglev.metrics.counting import EventCounters
 from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Options, read_options
+from maglev.reloading import Reloader
 from maglev.rpc import server
 from maglev.serving import Serving, Start
 from maglev.vpp.session import Session, keep_connected
@@ -49,9 +54,23 @@ class Daemon:
         self._counters = EventCounters()
         self._vpp: VppInfo | None = None
         self._stop_asked = trio.Event()
+        self._counters.loaded(self._clock.now_ns())
+        self._prober = probes.Prober(config.netns)
+        self._lag = Lag(self._emit, self._counters.observe_lag)
+        fleet = dryrun.fleet_of(config)
         self._checker = Checker(
-            config.backends, config.frontends, config.transition_history, probes.probe, self._emit, self._clock
+            fleet, self._prober.probe, self._emit, self._clock, self._lag, at_once=_probes_at_once()
         )
+        self._operator = Operator(self._checker, fleet, self._emit)
+        self._reloader = Reloader(
+            options.config,
+            config,
+            self._take,
+            self._emit,
+            self._clock.now_ns,
+            vpp_in_use=bool(options.vpp_api_addr),
+        )
+        self._commands = Commands(self._operator, self._reloader)
         lb = config.lb
         self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
         self._reconciler = Reconciler(
@@ -67,13 +86,17 @@ class Daemon:
         """Run until SIGTERM or SIGINT."""
         with (
             signals.stopped_by(self._stop_asked.set, signal.SIGTERM, signal.SIGINT),
-            signals.heard_by(_refuse_reload, signal.SIGHUP),
+            signals.heard_by(self._reloader.ask, signal.SIGHUP),
         ):
             async with trio.open_nursery() as vpp_nursery:
                 async with trio.open_nursery() as probe_nursery:
                     async with trio.open_nursery() as serving_nursery:
+                        await serving_nursery.start(self._commands.run, name="commands")
                         await serving_nursery.start(Serving(self._servers()).run, name="serving")
+                        await probe_nursery.start(self._lag.run, name="lag")
+                        await probe_nursery.start(self._prober.run, name="prober")
                         await probe_nursery.start(self._checker.run, name="checker")
+                        await serving_nursery.start(self._reloader.run, name="reloader")
                         if self._options.vpp_api_addr:
                             vpp_nursery.start_soon(self._keep_vpp, name="vpp")
                         serving_nursery.start_soon(_collect_rarely, name="garbage")
@@ -91,6 +114,14 @@ class Daemon:
         if scope.cancelled_caught:
             unsure = "VPP did not answer the last writes: the next start finds out what became of them"
             logs.note(logging.WARNING, "stop", unsure=unsure)
+
+    def _take(self, old: Config, new: Config) -> None:
+        """Work by `new` from now on; the warmup goes on as it was, it belongs to a start."""
+        self._prober.netns = new.netns
+        self._operator.reload(dryrun.fleet_of(new), asks_anew=old.netns != new.netns)
+        self._reconciler.adopt(new.lb.conf, new.lb.sync_interval_s)
+        self._reconciler.sync()
+        self._sampler.adopt(new.lb.stats_interval_s)
 
     def _announce(self) -> None:
         health = self._checker.health.value
@@ -119,7 +150,7 @@ class Daemon:
         if address := self._options.grpc_addr:
 
             async def serve_grpc(stack: AsyncExitStack) -> None:
-                grpc_server = await server.start(address, self.status)
+                grpc_server = await server.start(address, self.status, self._commands)
                 stack.push_async_callback(grpc_server.stop, 1.0)
 
             servers.append(serve_grpc)
@@ -185,12 +216,6 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 async def _run(config: Config, options: Options) -> None:
-    if config.netns is not None:
-        raise ConfigError(
-            "healthchecker.netns is not supported by this version",
-            netns=config.netns,
-            hint="remove it, or run maglevd itself in that namespace; probes from the wrong one would be wrong",
-        )
     await (dryrun.run(config, options) if options.dry_run else Daemon(config, options).run())
 
 
@@ -211,14 +236,16 @@ async def _collect_rarely() -> None:
         gc.collect()
 
 
-def _refuse_reload() -> None:
-    logs.note(logging.WARNING, "reload", refused="this version reads its configuration at start only: restart it")
-
-
 def _allow_many_descriptors() -> None:
     """As many as the machine's owner lets us have: hundreds of probes may be under way beside the connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _probes_at_once() -> int:
+    """As many as there may be, but no more than half of our descriptors: others need some, too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MAX_PROBES_AT_ONCE, max(soft // 2, 1))
 
 
 def _say(text: str) -> None:

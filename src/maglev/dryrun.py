@@ -14,7 +14,8 @@ import trio
 
 from maglev import logs, probes
 from maglev.config.model import Config
-from maglev.control.checker import Checker
+from maglev.control.checker import Checker, Fleet
+from maglev.control.lag import Lag
 from maglev.control.ports import Clock
 from maglev.core.desired import Desired, desired
 from maglev.core.forecast import Effect, Forecast, forecast
@@ -106,17 +107,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
 
 
+def fleet_of(config: Config) -> Fleet:
+    """What the checker is to check."""
+    return Fleet(config.backends, config.frontends, config.transition_history)
+
+
 async def _health(config: Config) -> HealthStatus:
     """Of every backend, or as far as it is known when the warmup would be over."""
-    checker = Checker(
-        config.backends,
-        config.frontends,
-        config.transition_history,
-        probes.probe,
-        logs.write,
-        Clock(time.time_ns, random.random),
-    )
+    prober, lag = probes.Prober(config.netns), Lag(logs.write, lambda _: None)
+    checker = Checker(fleet_of(config), prober.probe, logs.write, Clock(time.time_ns, random.random), lag)
     async with trio.open_nursery() as nursery:
+        await nursery.start(prober.run, name="prober")
+        await nursery.start(lag.run, name="lag")
         await nursery.start(checker.run, name="checker")
         with trio.move_on_after(config.lb.startup_max_delay_s):
             while any(status.health.state is State.UNKNOWN for status in checker.health.value.backends.values()):

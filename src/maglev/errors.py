@@ -43,6 +43,10 @@ class Refused(MaglevError):
     """We asked properly and the answer was no; `fields` carry the retval."""
 
 
+class NotFound(Refused):
+    """There is nothing of that name."""
+
+
 def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
     """The errors themselves, out of groups within groups: every nursery on their way adds one."""
     for error in group.exceptions:

@@ -6,16 +6,17 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from typing import assert_never
 
-from maglev.core.events import ConfChange, Drift, Event, Programmed
+from maglev.core.events import ConfChange, ConfigReloaded, Drift, Event, Programmed, ReloadRefused
 from maglev.core.model import LbConf
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
 logger = logging.getLogger("maglev")
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-MAX_OPS_TOLD = 4  # of one batch; the rest is counted
+MAX_TOLD = 4  # operations of a batch, and changes of a reload are four times as many; the rest is counted
 
 
 def set_up(level: str) -> None:
@@ -77,10 +78,14 @@ class _Formatter(logging.Formatter):
 def _fields(event: Event) -> dict[str, object]:
     fields: dict[str, object] = {}
     if isinstance(event, Programmed | Drift):
-        told = [describe(op) for op in event.ops[:MAX_OPS_TOLD]]
+        told = [describe(op) for op in event.ops[:MAX_TOLD]]
         rest = len(event.ops) - len(told)
         fields = {"ops": len(event.ops), "what": "; ".join(told + ([f"and {rest} more"] if rest else []))}
         return fields | ({"hint": event.hint} if isinstance(event, Drift) else {})
+    if isinstance(event, ConfigReloaded):
+        return {kind: _some(getattr(event, kind)) for kind in ("added", "removed", "changed")}
+    if isinstance(event, ReloadRefused):
+        return {"refused": _some(event.faults), "hint": "what counted before goes on; mend the file and reload again"}
     if isinstance(event, ConfChange):
         flows = "every flow is dropped" if event.drops_flows else "none is dropped"
         return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}
@@ -97,6 +102,11 @@ def _fields(event: Event) -> dict[str, object]:
         else:
             fields[name] = value
     return fields
+
+
+def _some(things: Sequence[str]) -> str:
+    told, rest = things[: 4 * MAX_TOLD], len(things) - 4 * MAX_TOLD
+    return "; ".join((*told, f"and {rest} more") if rest > 0 else told) or "nothing"
 
 
 def _text(value: object) -> str:

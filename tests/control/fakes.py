@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import trio
 
+from maglev.control.checker import Fleet
+from maglev.control.lag import Lag
 from maglev.control.ports import Clock
 from maglev.core.counters import Indexes
 from maglev.core.events import Event
@@ -49,6 +51,15 @@ def backend(number: int, *, check: HealthCheck | None = CHECK, enabled: bool = T
 def frontend(name: str, vip: VipKey, *pools: dict[str, int]) -> Frontend:
     named = tuple(Pool(f"p{n}", weights) for n, weights in enumerate(pools))
     return Frontend(name, "", vip, named, Encap.GRE4, src_ip_sticky=False, flush_on_down=True)
+
+
+def fleet(backends: Sequence[Backend], frontends: Sequence[Frontend] = (), history: int = 3) -> Fleet:
+    return Fleet({b.name: b for b in backends}, {f.name: f for f in frontends}, history)
+
+
+def punctual() -> Lag:
+    """A measure of lateness that is never late, as it does not run."""
+    return Lag(lambda _: None, lambda _: None)
 
 
 def clock() -> Clock:

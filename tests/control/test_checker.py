@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 import trio
 from trio.testing import MockClock
 
-from maglev.control.checker import MAX_PROBES_AT_ONCE, Checker
+from maglev.control.checker import Checker, Fleet
 from maglev.core.desired import FrontendState
 from maglev.core.events import (
     ActivePoolChanged,
@@ -17,11 +17,24 @@ from maglev.core.events import (
 from maglev.core.health import Health, State
 from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, ProbeResult
 from maglev.core.pacing import FIRST_PROBE_WITHIN_S
-from tests.control.fakes import CANNOT_ASK, CHECK, FAIL, PASS, VIP, FakeProbes, Journal, backend, clock, frontend
+from tests.control.fakes import (
+    CANNOT_ASK,
+    CHECK,
+    FAIL,
+    PASS,
+    VIP,
+    FakeProbes,
+    Journal,
+    backend,
+    clock,
+    fleet,
+    frontend,
+    punctual,
+)
 
 
 def checker(probes: FakeProbes, journal: Journal, backends: list[Backend], frontends: list[Frontend]) -> Checker:
-    return Checker({b.name: b for b in backends}, {f.name: f for f in frontends}, 3, probes, journal, clock())
+    return Checker(fleet(backends, frontends), probes, journal, clock(), punctual())
 
 
 async def test_one_pass_brings_an_unknown_backend_and_its_frontend_up(autojump_clock: MockClock) -> None:
@@ -91,7 +104,7 @@ async def test_intervals_follow_the_health(autojump_clock: MockClock) -> None:
 async def test_intervals_are_jittered(autojump_clock: MockClock) -> None:
     probes = FakeProbes()
     early = replace(clock(), chance=lambda: 0.0)
-    subject = Checker({"b1": backend(1)}, {}, 3, probes, Journal(), early)
+    subject = Checker(fleet([backend(1)]), probes, Journal(), early, punctual())
 
     async with trio.open_nursery() as nursery:
         await nursery.start(subject.run)
@@ -227,6 +240,9 @@ async def test_what_this_machine_lacks_is_told_once_for_all_backends(autojump_cl
     assert len(journal.of(ProbesInconclusive)) == 2
 
 
+AT_ONCE = 100
+
+
 class Crowd:
     """Probes that take a while; remembers when each began and how many were under way at most."""
 
@@ -254,7 +270,7 @@ async def test_all_backends_are_asked_soon_after_a_start_however_long_their_inte
     autojump_clock: MockClock,
 ) -> None:
     probes = Crowd(takes_s=0.01)
-    subject = Checker(many(1000, interval_s=300), {}, 3, probes, Journal(), clock())
+    subject = Checker(Fleet(many(1000, interval_s=300), {}, 3), probes, Journal(), clock(), punctual())
 
     async with trio.open_nursery() as nursery:
         await nursery.start(subject.run)
@@ -271,15 +287,17 @@ async def test_no_more_probes_are_under_way_than_the_bound_and_the_others_get_th
     autojump_clock: MockClock,
 ) -> None:
     probes = Crowd(takes_s=5)  # longer than the window of first probes
-    subject = Checker(many(2 * MAX_PROBES_AT_ONCE, interval_s=300), {}, 3, probes, Journal(), clock())
+    subject = Checker(
+        Fleet(many(2 * AT_ONCE, interval_s=300), {}, 3), probes, Journal(), clock(), punctual(), at_once=AT_ONCE
+    )
 
     async with trio.open_nursery() as nursery:
         await nursery.start(subject.run)
         await trio.sleep(20)
         nursery.cancel_scope.cancel()
 
-    assert probes.most == MAX_PROBES_AT_ONCE
-    assert len(probes.began_at_s) == 2 * MAX_PROBES_AT_ONCE
+    assert probes.most == AT_ONCE
+    assert len(probes.began_at_s) == 2 * AT_ONCE
 
 
 async def test_a_status_tells_which_frontends_moved_since_an_older_one(autojump_clock: MockClock) -> None:

@@ -7,10 +7,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TypeVar
 
+import grpc
+from google.protobuf.message import Message
+
 from maglev.cli.client import Client
 from maglev.errors import MaglevError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 CONFIG = """
 maglev:
@@ -74,6 +78,16 @@ class Site:
                 return call(client)
             except MaglevError:
                 return None
+
+    def call(self, method: str, request: Message, response: type[M]) -> M:
+        """One RPC of a plain client. Raises grpc.RpcError."""
+        with grpc.insecure_channel(self.grpc) as channel:
+            rpc: grpc.UnaryUnaryMultiCallable[Message, M] = channel.unary_unary(
+                f"/maglev.Maglev/{method}",
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=response.FromString,
+            )
+            return rpc(request, timeout=10)
 
     def metrics(self) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:

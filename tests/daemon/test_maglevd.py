@@ -77,14 +77,6 @@ def test_a_vpp_that_is_gone_is_told_as_gone(site: Site) -> None:
             assert site.ask(lambda client: client.vpp_info()) is None
 
 
-def test_sighup_is_answered_and_does_not_kill_it(site: Site) -> None:
-    with running("maglev.entry", [*site.arguments, "--vpp-api-addr", ""], site.log) as maglevd:
-        maglevd.until_says(" started ")
-        maglevd.signal(signal.SIGHUP)
-        maglevd.until_says("restart it")
-        assert maglevd.stop() == 0
-
-
 @pytest.mark.parametrize("megabytes", [0, 4, 8, 12, 16, 20, 24, 28, 32])
 def test_an_interrupt_while_it_starts_is_no_traceback(site: Site, megabytes: int) -> None:
     """SIGINT at nine points of the start, told apart by how much was imported; before them Python itself starts."""
@@ -137,13 +129,6 @@ def test_check_accepts_a_good_config(site: Site) -> None:
     maglevd = Process("maglev.entry", [*site.arguments, "--check"], site.log)
     assert maglevd.wait() == 0
     assert "valid, 1 frontends, 1 backends" in maglevd.output
-
-
-def test_a_namespace_is_refused_rather_than_probed_from_the_wrong_one(site: Site) -> None:
-    site.config.write_text(site.config.read_text() + "\n  healthchecker: {netns: blue}\n")
-    maglevd = Process("maglev.entry", site.arguments, site.log)
-    assert maglevd.wait() == 3
-    assert re.search(r"^maglevd: healthchecker.netns is not supported.*blue", maglevd.output, re.MULTILINE)
 
 
 def test_a_vpp_without_a_needed_message_is_one_line_and_status_3(site: Site) -> None:

@@ -1,6 +1,6 @@
 """The counters of maglev.metrics.counting as prometheus_client keeps them, to compare with."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from maglev.core import events
 
@@ -54,6 +54,28 @@ class PrometheusCounters:
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
         )
+        Histogram(
+            "maglev_probe_lateness_seconds",
+            "How long after they were due probes began; a growing one means that this machine is short of CPU",
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        )
+        Histogram(
+            "maglev_loop_lag_seconds",
+            "How late the loop that probes and writes was, measured 20 times a second",
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        )
+        Gauge(
+            "maglev_config_last_reload_successful",
+            "0 while the file last read was refused; the log says why",
+            registry=registry,
+        ).set(1)
+        Gauge(
+            "maglev_config_last_reload_success_timestamp_seconds",
+            "When the configuration in use was read, unix time",
+            registry=registry,
+        ).set(5)
         for kind in ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"):
             self._writes.labels("all", kind)
 

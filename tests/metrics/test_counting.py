@@ -116,7 +116,9 @@ def test_each_write_counts_as_its_kind_and_no_other(op: Op, kind: str | None) ->
 @pytest.mark.parametrize(
     "event",
     [
-        events.ProbeStarted("a", "http"),
+        events.LoopStalled(1, 0.3),
+        events.UplinkSuspected(6, 10),
+        events.WeightSaid("web", "main", "a", 100, 0, flush=True),
         events.ProbesInconclusive("a", "http", "SOCKERR", "cannot open a socket"),
         events.FrontendTransition("web", FrontendState.UP, FrontendState.DOWN, 1),
         events.VppConnected(statuses.VPP),
@@ -165,6 +167,7 @@ def test_what_is_counted_reads_as_if_prometheus_client_had_counted_it(
         patch.setattr(time, "time", lambda: NOW_S)
         peer = PrometheusCounters()
         counters = EventCounters(lambda: NOW_S)
+        counters.loaded(5_000_000_000)
         for event in happened:
             peer.observe(event)
             counters.observe(event)
@@ -243,3 +246,40 @@ def test_a_page_shows_the_whole_of_a_probe_or_nothing_of_it() -> None:
     look()
 
     assert seen == {(0, 0), (1, 0.5), (2, 1)}
+
+
+def test_a_backend_that_is_gone_leaves_no_series_behind() -> None:
+    counters = EventCounters(lambda: 1.0)
+    for name in ("a", "b"):
+        counters.observe(events.ProbeDone(name, "http", ProbeResult(True, "L7OK", "", 0.01)))
+        counters.observe(events.ProbeDone(name, "http", ProbeResult(None, "SOCKERR", "", 0.01)))
+        counters.observe(events.BackendTransition(name, ADDRESS, State.UP, State.REMOVED, "reload", "", 1))
+    counters.observe(events.ConfigReloaded((), ("backend a",), (), 7_000_000_000, frozenset({"a"})))
+
+    text = "".join(line for family in counters.families() for line in family.lines)
+    assert 'backend="a"' not in text
+    assert text.count('backend="b"') > 3
+    assert value(counters, "maglev_config_last_reload_success_timestamp_seconds") == 7
+    counters.observe(events.ProbeDone("a", "http", ProbeResult(True, "L7OK", "", 0.01)))
+    assert value(counters, "maglev_probe_total", backend="a", type="http", result="success", code="L7OK") == 1
+
+
+def test_the_last_reload_and_when_the_configuration_in_use_was_read() -> None:
+    counters = EventCounters()
+    counters.loaded(5_000_000_000)
+    assert value(counters, "maglev_config_last_reload_successful") == 1
+    counters.observe(events.ReloadRefused(("line 1: no",)))
+
+    assert value(counters, "maglev_config_last_reload_successful") == 0
+    assert value(counters, "maglev_config_last_reload_success_timestamp_seconds") == 5
+
+
+def test_lateness_of_probes_and_of_the_loop_is_counted_by_size() -> None:
+    counters = EventCounters()
+    for late_s in (0.0, 0.02, 3.0):
+        counters.observe(events.ProbeStarted("a", "http", late_s))
+        counters.observe_lag(late_s)
+
+    for name in ("maglev_probe_lateness_seconds", "maglev_loop_lag_seconds"):
+        assert [value(counters, f"{name}_bucket", le=bound) for bound in ("0.001", "0.025", "+Inf")] == [1, 2, 3]
+        assert value(counters, f"{name}_sum") == 3.02

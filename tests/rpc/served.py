@@ -5,18 +5,43 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from maglev.core.status import Status
+from maglev.core.health import Order
+from maglev.core.status import BackendStatus, FrontendStatus, Status
+from maglev.errors import Unavailable
 from maglev.rpc import server
+from maglev.rpc.ports import Commands, Faults
+
+
+class Deaf:
+    """Takes no command."""
+
+    async def order(self, backend: str, order: Order) -> BackendStatus:
+        raise Unavailable("deaf")
+
+    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
+        raise Unavailable("deaf")
+
+    async def check_config(self) -> Faults | None:
+        raise Unavailable("deaf")
+
+    async def reload_config(self) -> Faults | None:
+        raise Unavailable("deaf")
 
 
 @contextmanager
-def served(status: Status, address: str = "127.0.0.1:0", limits: server.Limits | None = None) -> Iterator[str]:
-    """The address of a server that answers from `status`."""
+def served(
+    status: Status,
+    address: str = "127.0.0.1:0",
+    limits: server.Limits | None = None,
+    commands: Commands | None = None,
+) -> Iterator[str]:
+    """The address of a server that answers from `status` and hands commands to `commands`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        running = asyncio.run_coroutine_threadsafe(server.start(address, lambda: status, limits), loop).result(10)
+        starting = server.start(address, lambda: status, commands or Deaf(), limits)
+        running = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
         try:
             yield f"127.0.0.1:{running.port}" if running.port else address
         finally:

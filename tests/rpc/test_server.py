@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from maglev.errors import ConfigError
 from maglev.rpc import server, service
@@ -14,7 +15,8 @@ from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.server import Limits
 from tests.processes import until
 from tests.rpc import statuses
-from tests.rpc.served import served
+from tests.rpc.desk import Desk
+from tests.rpc.served import Deaf, served
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # the preface and empty SETTINGS
 CALL = {b":path": b"/maglev.Maglev/ListBackends", b":authority": b"a", b"content-type": b"application/grpc"}
@@ -41,7 +43,7 @@ async def backends_at(address: str) -> int:
 
 @pytest.fixture(scope="module")
 def full() -> Iterator[grpc.Channel]:
-    with served(statuses.FULL) as address, grpc.insecure_channel(address) as channel:
+    with served(statuses.FULL, commands=Desk()) as address, grpc.insecure_channel(address) as channel:
         yield channel
 
 
@@ -53,8 +55,13 @@ def without_vpp() -> Iterator[grpc.Channel]:
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_method_of_the_api_is_served(full: grpc.Channel, method: str) -> None:
-    named = {"GetFrontend": "web", "GetBackend": "web1"}
-    request = pb.GetFrontendRequest(name=named[method]).SerializeToString() if method in named else b""
+    requests: dict[str, Message] = {
+        "GetFrontend": pb.GetFrontendRequest(name="web"),
+        "SetFrontendPoolBackendWeight": pb.SetWeightRequest(frontend="web", pool="primary", backend="web1"),
+    }
+    if method.endswith("Backend"):
+        requests[method] = pb.BackendRequest(name="web1")
+    request = requests[method].SerializeToString() if method in requests else b""
 
     assert call(full, method, request)
 
@@ -112,7 +119,7 @@ def test_an_oversized_request_is_refused(full: grpc.Channel) -> None:
 def test_the_status_is_taken_anew_for_each_call() -> None:
     async def main() -> list[int]:
         newest = [statuses.EMPTY]
-        running = await server.start("127.0.0.1:0", lambda: newest[0])
+        running = await server.start("127.0.0.1:0", lambda: newest[0], Deaf())
         before = await backends_at(f"127.0.0.1:{running.port}")
         newest[0] = statuses.FULL
         after = await backends_at(f"127.0.0.1:{running.port}")
@@ -136,13 +143,13 @@ def test_a_live_unix_socket_is_not_taken_away(tmp_path: Path) -> None:
 
     with served(statuses.FULL, address), grpc.insecure_channel(address) as channel:
         with pytest.raises(ConfigError, match="Address already in use; another program listens there"):
-            asyncio.run(server.start(address, lambda: statuses.EMPTY))
+            asyncio.run(server.start(address, lambda: statuses.EMPTY, Deaf()))
         assert pb.ListBackendsResponse.FromString(call(channel, "ListBackends")).backends
 
 
 def test_all_interfaces_are_served_on_both_families() -> None:
     async def main() -> None:
-        running = await server.start(":0", lambda: statuses.FULL)
+        running = await server.start(":0", lambda: statuses.FULL, Deaf())
         for host in ("127.0.0.1", "[::1]") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
             assert await backends_at(f"{host}:{running.port}") == 5
         await running.stop(0.0)
@@ -157,7 +164,7 @@ def test_a_second_server_on_the_port_is_refused_in_one_clear_line(
     with served(statuses.FULL) as address:
         port = address.rpartition(":")[2]
         with pytest.raises(ConfigError) as refused:
-            asyncio.run(server.start(second.format(port), lambda: statuses.FULL))
+            asyncio.run(server.start(second.format(port), lambda: statuses.FULL, Deaf()))
 
     said = str(refused.value)
     assert said.startswith(f"cannot listen on {second.format(port)}: Address already in use")
@@ -171,7 +178,7 @@ def test_a_second_server_on_the_port_is_refused_in_one_clear_line(
 )
 def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="cannot listen on"):
-        asyncio.run(server.start(address, lambda: statuses.FULL))
+        asyncio.run(server.start(address, lambda: statuses.FULL, Deaf()))
 
     assert capfd.readouterr() == ("", "")
 
@@ -179,7 +186,7 @@ def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str
 def test_a_port_taken_between_the_check_and_the_bind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maglev.listen.check", lambda _: None)
     with served(statuses.FULL) as address, pytest.raises(ConfigError, match="another program may just have taken it"):
-        asyncio.run(server.start(address, lambda: statuses.FULL))
+        asyncio.run(server.start(address, lambda: statuses.FULL, Deaf()))
 
 
 def stranger(address: str, says: bytes) -> socket.socket:

@@ -1,138 +1,213 @@
-"""Probes every backend in its own task and folds the results into health; must not know VPP or who listens.
+"""Folds results, orders and reloads into health; must not know VPP, who gives the orders, or how a probe is made.
 
 It is the only writer of the health cell. A frontend's state is recomputed when the state of one of its backends
-moves, never by polling.
+moves, never by polling; a reload is one step from one HealthStatus to the next, and shares with it what did not change.
 """
 
-import zlib
+import math
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import trio
 
 from maglev.control.cell import Cell
+from maglev.control.lag import Lag
 from maglev.control.ports import Clock, Emit, Probe
-from maglev.core.desired import resolve
-from maglev.core.events import (
-    ActivePoolChanged,
-    BackendTransition,
-    FrontendTransition,
-    ProbeDone,
-    ProbesInconclusive,
-    ProbeStarted,
-)
-from maglev.core.health import Health, State, Transition, step, unknown
-from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult, probe_type
-from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, probe_interval_s
+from maglev.control.watching import MAX_PROBES_AT_ONCE, Watches
+from maglev.core import backend as life
+from maglev.core.desired import Resolved, resolve
+from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, UplinkSuspected
+from maglev.core.health import PROBED, Order
+from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult
+from maglev.core.pacing import probe_interval_s
 from maglev.core.snapshot import Snapshot
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
+from maglev.core.uplink import Uplink
 
-MAX_PROBES_AT_ONCE = 512  # each holds a file descriptor; the queue behind it is first come, first served
+Change = tuple[BackendStatus | None, BackendStatus]
+"""A backend before and after; None: it was not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is to be checked; `history` is how many transitions of each backend are kept."""
+
+    backends: Mapping[str, Backend]
+    frontends: Mapping[str, Frontend]
+    history: int
 
 
 class Checker:
-    """Health of `backends` and, from it, of `frontends`. `health.value` is complete from the start."""
+    """The health of a fleet. `health.value` is complete from the start."""
 
     def __init__(
-        self,
-        backends: Mapping[str, Backend],
-        frontends: Mapping[str, Frontend],
-        history: int,
-        probe: Probe,
-        emit: Emit,
-        clock: Clock,
+        self, fleet: Fleet, probe: Probe, emit: Emit, clock: Clock, lag: Lag, at_once: int = MAX_PROBES_AT_ONCE
     ) -> None:
-        self._history = history
-        self._probe = probe
         self._emit = emit
         self._clock = clock
-        self._complaints = Complaints()
-        self._turns = trio.CapacityLimiter(MAX_PROBES_AT_ONCE)
-        self._frontends_of: dict[str, list[Frontend]] = defaultdict(list)
-        for frontend in frontends.values():
-            for name in frontend.backend_names:
-                self._frontends_of[name].append(frontend)
+        self._uplink = Uplink()
+        self._watches = Watches(probe, self._judge, emit, clock, lag, at_once)
+        self._history = fleet.history
+        self._probed = 0
+        self._frontends_of = _by_backend(fleet.frontends.values())
         now_ns = clock.now_ns()
-        started = {b.name: BackendStatus(b, _first_health(b), now_ns, ()) for b in backends.values()}
-        states = {name: status.health.state for name, status in started.items()}
-        resolved = {f.name: FrontendStatus(f, resolve(f, states)) for f in frontends.values()}
-        self._backends, self._frontends = Snapshot(started), Snapshot(resolved)
+        self._backends = Snapshot({name: life.begun(backend, now_ns) for name, backend in fleet.backends.items()})
+        self._frontends = Snapshot({f.name: FrontendStatus(f, self._resolved(f)) for f in fleet.frontends.values()})
         self.health = Cell(HealthStatus(self._backends, self._frontends))
+        self._follow([(None, status) for status in self._backends.values()], is_order=False)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Probe until cancelled."""
-        async with trio.open_nursery() as nursery:
-            for status in self.health.value.backends.values():
-                backend = status.backend
-                if backend.check is not None and status.health.state is State.UNKNOWN:
-                    nursery.start_soon(self._watch, backend, backend.check, name=f"probe {backend.name}")
-            task_status.started()
+        await self._watches.run(task_status)
 
-    async def _watch(self, backend: Backend, check: HealthCheck) -> None:
-        name_share = zlib.crc32(backend.name.encode()) / 2**32
-        await trio.sleep(first_probe_delay_s(name_share, check.timing.fast_interval_s))
-        while True:
-            async with self._turns:
-                began = trio.current_time()
-                self._emit(ProbeStarted(backend.name, probe_type(check.spec)))
-                result = await self._probe(check, backend.address)
-            self._emit(ProbeDone(backend.name, probe_type(check.spec), result))
-            self._complain(backend, check, result)
-            self._judge(backend, check, result)
-            health = self.health.value.backends[backend.name].health
-            interval_s = probe_interval_s(health, result.passed, check.policy, check.timing)
-            await trio.sleep_until(began + jittered_s(interval_s, self._clock.chance()))
+    def order(self, name: str, order: Order) -> None:
+        """Pause, resume, enable or disable the backend `name`, which must exist. Raises Refused."""
+        old = self._backends[name]
+        new = life.ordered(old, order, self._clock.now_ns(), self._history)
+        if new is not old:
+            self._follow([(old, new)], is_order=True)
+            self._move(old, new)
 
-    def _complain(self, backend: Backend, check: HealthCheck, result: ProbeResult) -> None:
-        reason = result.detail if result.passed is None else None
-        if self._complaints.is_news(backend.name, reason, trio.current_time()):
-            self._emit(ProbesInconclusive(backend.name, probe_type(check.spec), result.code, result.detail))
+    def change_frontend(self, frontend: Frontend) -> None:
+        """Put `frontend` in the place of the one with its name and backends: other weights."""
+        self._publish([frontend], self._clock.now_ns())
 
-    def _judge(self, backend: Backend, check: HealthCheck, result: ProbeResult) -> None:
-        if result.passed is None:
-            return
-        status = self.health.value.backends[backend.name]
-        health = step(status.health, result.passed, check.policy)
-        if health == status.health:
-            return
-        if health.state is status.health.state:
-            self._publish(replace(status, health=health), [])
-            return
+    def reload(self, fleet: Fleet, *, asks_anew: bool) -> None:
+        """Check `fleet` from now on; what is the same object as before goes on as if nothing had happened.
+
+        `asks_anew`: what probes found so far was found in another network namespace.
+        """
         now_ns = self._clock.now_ns()
-        change = Transition(now_ns, status.health.state, health.state, result.code, result.detail)
+        before, self._history = self._backends, fleet.history
+        after = {
+            name: life.reloaded(before[name], backend, now_ns, fleet.history, asks_anew=asks_anew)
+            if name in before
+            else life.begun(backend, now_ns)
+            for name, backend in fleet.backends.items()
+        }
+        gone = {name: life.removed(before[name], now_ns, fleet.history) for name in before if name not in after}
+        changes = [(before.get(name), new) for name, new in (*gone.items(), *after.items())]
+        changes = [(old, new) for old, new in changes if new is not old]
+        self._follow(changes, is_order=False, asks_anew=asks_anew)
+        self._backends = Snapshot(after)
+        self._frontends_of = _by_backend(fleet.frontends.values())
+        for old, new in changes:
+            self._tell(old, new)
+        touched = {
+            frontend
+            for old, new in changes
+            if old is None or _matters(old, new)
+            for frontend in self._frontends_of[new.backend.name]
+        }
+        self._take_frontends(fleet.frontends, touched, now_ns)
+
+    def _take_frontends(self, frontends: Mapping[str, Frontend], touched: Collection[str], now_ns: int) -> None:
+        before, after = self._frontends, dict[str, FrontendStatus]()
+        for name, frontend in frontends.items():
+            old = before.get(name)
+            if old is not None and old.frontend is frontend and name not in touched:
+                after[name] = old
+                continue
+            after[name] = FrontendStatus(frontend, self._resolved(frontend))
+            if old is not None:
+                self._tell_frontend(old, after[name], now_ns)
+        self._frontends = Snapshot(after)
+        self.health.set(HealthStatus(self._backends, self._frontends))
+
+    def _judge(self, names: Collection[str], check: HealthCheck, result: ProbeResult) -> float:
+        """Take in a result for backends that share a check; returns the seconds to the next probe."""
+        soonest_s = math.inf
+        for name in names:
+            old = self._backends[name]
+            self._count_losses(name, check, result)
+            new = life.judged(old, result, self._clock.now_ns(), self._history)
+            if new is not old:
+                self._move(old, new)
+            soonest_s = min(soonest_s, probe_interval_s(new.health, result.passed, check.policy, check.timing))
+        return soonest_s
+
+    def _count_losses(self, name: str, check: HealthCheck, result: ProbeResult) -> None:
+        if result.passed:
+            self._uplink.passed(name, self._probed)
+        elif result.passed is False:
+            lost = self._uplink.failed(name, check.timing, trio.current_time(), self._probed)
+            if lost is not None:
+                self._emit(UplinkSuspected(lost, self._probed))
+
+    def _follow(self, changes: Sequence[Change], *, is_order: bool, asks_anew: bool = False) -> None:
+        """Have probes go where they are wanted now: first all leave who leave, so that nothing old is shared."""
+        changes = [(old, new) for old, new in changes if asks_anew or old is None or _is_asked_otherwise(old, new)]
+        left = [(old.backend, check) for old, _ in changes if old and (check := _asked(old))]
+        joining = [(new.backend, check) for _, new in changes if (check := _asked(new))]
+        self._probed += len(joining) - len(left)
+        for backend, check in left:
+            self._watches.leave(backend, check)
+        self._uplink.forget((backend.name for backend, _ in left), self._probed)
+        for backend, check in joining:
+            self._watches.join(backend, check, at_once=is_order)
+
+    def _move(self, old: BackendStatus, new: BackendStatus) -> None:
+        self._backends = self._backends.replaced({new.backend.name: new})
+        self._tell(old, new)
+        is_other = new.health.state is not old.health.state
+        names = self._frontends_of[new.backend.name] if is_other else ()
+        self._publish([self._frontends[name].frontend for name in names], new.changed_at_ns)
+
+    def _publish(self, touched: Iterable[Frontend], at_ns: int) -> None:
+        changes = {}
+        for frontend in touched:
+            old = self._frontends[frontend.name]
+            changes[frontend.name] = new = FrontendStatus(frontend, self._resolved(frontend))
+            self._tell_frontend(old, new, at_ns)
+        if changes:
+            self._frontends = self._frontends.replaced(changes)
+        self.health.set(HealthStatus(self._backends, self._frontends))
+
+    def _resolved(self, frontend: Frontend) -> Resolved:
+        return resolve(frontend, {name: self._backends[name].counts_as for name in frontend.backend_names})
+
+    def _tell(self, old: BackendStatus | None, new: BackendStatus) -> None:
+        if old is None or new.health.state is old.health.state:
+            return
+        backend, change = new.backend, new.transitions[0]
         self._emit(
             BackendTransition(
-                backend.name, backend.address, change.before, change.after, change.code, change.detail, now_ns
+                backend.name, backend.address, change.before, change.after, change.code, change.detail, change.at_ns
             )
         )
-        transitions = (change, *status.transitions)[: self._history]
-        self._publish(BackendStatus(backend, health, now_ns, transitions), self._frontends_of[backend.name])
 
-    def _publish(self, status: BackendStatus, touched: list[Frontend]) -> None:
-        self._backends = self._backends.replaced({status.backend.name: status})
-        moved: dict[str, FrontendStatus] = {}
-        for frontend in touched:
-            states = {name: self._backends[name].health.state for name in frontend.backend_names}
-            old, new = self._frontends[frontend.name].resolved, resolve(frontend, states)
-            moved[frontend.name] = FrontendStatus(frontend, new)
-            if old.state is not new.state:
-                self._emit(FrontendTransition(frontend.name, old.state, new.state, status.changed_at_ns))
-            if old.active_pool != new.active_pool:
-                names = (_pool_name(frontend, old.active_pool), _pool_name(frontend, new.active_pool))
-                self._emit(ActivePoolChanged(frontend.name, *names, new.active_pool))
-        if moved:
-            self._frontends = self._frontends.replaced(moved)
-        self.health.set(HealthStatus(self._backends, self._frontends))
+    def _tell_frontend(self, old: FrontendStatus, new: FrontendStatus, at_ns: int) -> None:
+        before, after = old.resolved, new.resolved
+        name = new.frontend.name
+        if before.state is not after.state:
+            self._emit(FrontendTransition(name, before.state, after.state, at_ns))
+        pools = _pool_name(old.frontend, before.active_pool), _pool_name(new.frontend, after.active_pool)
+        if pools[0] != pools[1]:
+            self._emit(ActivePoolChanged(name, *pools, after.active_pool))
+
+
+def _by_backend(frontends: Iterable[Frontend]) -> Mapping[str, Sequence[str]]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for frontend in frontends:
+        for name in frontend.backend_names:
+            names[name].append(frontend.name)
+    return names
+
+
+def _asked(status: BackendStatus) -> HealthCheck | None:
+    """The check that is to be put to a backend; None: it takes no probes."""
+    return status.backend.check if status.health.state in PROBED else None
+
+
+def _is_asked_otherwise(old: BackendStatus, new: BackendStatus) -> bool:
+    return _asked(old) != _asked(new) or old.backend.address != new.backend.address
+
+
+def _matters(old: BackendStatus, new: BackendStatus) -> bool:
+    """Whether the frontends of a backend are others by this."""
+    return old.counts_as is not new.counts_as or old.backend.address != new.backend.address
 
 
 def _pool_name(frontend: Frontend, index: int | None) -> str | None:
     return None if index is None else frontend.pools[index].name
-
-
-def _first_health(backend: Backend) -> Health:
-    if not backend.enabled:
-        return Health(State.DISABLED, 0)
-    if backend.check is None:
-        return Health(State.UP, 0)
-    return unknown(backend.check.policy)

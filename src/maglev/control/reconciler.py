@@ -95,6 +95,7 @@ class Reconciler:
         self._pen = trio.Lock()  # whoever holds it may write
         self._is_finishing = False
         self._is_asked = trio.Event()  # for a sync
+        self._work: _Work | None = None  # of the present session
         self.lb: Cell[LbStatus | None] = Cell(None)
         self.indexes: Cell[Indexes | None] = Cell(None)
 
@@ -113,7 +114,7 @@ class Reconciler:
     async def _serve(self, dataplane: Dataplane, audits: trio.Nursery) -> None:
         pause_s = self._holdback.pause_s
         agenda = Agenda(self._conf, self._warmup, self._scope)
-        work = _Work(agenda, self._sync_interval_s, trio.current_time() + pause_s)
+        work = self._work = _Work(agenda, self._sync_interval_s, trio.current_time() + pause_s)
         try:
             if (early_s := self._warmup.min_delay_s - self._elapsed_s()) > 0:
                 await trio.sleep(early_s)
@@ -140,7 +141,14 @@ class Reconciler:
             self.lb.set(None)
             self.indexes.set(None)
             agenda.close()
-            work.reading = None
+            work.reading = self._work = None
+
+    def adopt(self, conf: LbConf | None, sync_interval_s: float) -> None:
+        """Want other global parameters and look for drift at another interval, from now on; `sync` is the caller's."""
+        self._conf, self._sync_interval_s = conf, sync_interval_s
+        if self._work is not None:
+            self._work.agenda.want(conf)
+            self._work.pace.sync_interval_s = sync_interval_s
 
     def sync(self) -> None:
         """Read VPP's table soon, and try again at once what it refused."""

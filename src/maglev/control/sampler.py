@@ -25,6 +25,10 @@ class Sampler:
         self._clock = clock
         self.sample: Cell[Sample | None] = Cell(None)
 
+    def adopt(self, interval_s: float) -> None:
+        """Sample at another interval, from the next sample on."""
+        self._interval_s = interval_s
+
     async def serve(self, stats: Stats) -> None:
         """Sample until cancelled. Raises ProtocolError for a corrupt segment, Unavailable when it stays unreadable."""
         failures = 0

@@ -71,6 +71,10 @@ class Agenda:
         """Whether nothing was done since the latest audit that may have moved VPP's indexes."""
         return self.shadow is not None and not self.shadow.is_moved
 
+    def want(self, conf: LbConf | None) -> None:
+        """Other global parameters are wished for, from the next plan on."""
+        self._wish = Desired(conf, {})
+
     def close(self) -> None:
         """Let go of the table. A session's end leaves cycles of exceptions and frames behind, and they hold us."""
         self.shadow = self._before = None

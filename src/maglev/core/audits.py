@@ -30,7 +30,7 @@ class AuditPace:
     """Remembers what audits cost and when they were."""
 
     def __init__(self, sync_interval_s: float) -> None:
-        self._sync_interval_s = sync_interval_s
+        self.sync_interval_s = sync_interval_s
         self.cost_s = 0.0  # the lesser of the last two
         self._last_cost_s = math.inf
         self._at_s: float | None = None
@@ -39,7 +39,7 @@ class AuditPace:
     @property
     def interval_s(self) -> float:
         """Between audits for drift: the sync interval or, if audits cost more than that allows, longer."""
-        return max(self._sync_interval_s, self.cost_s / DRIFT_SHARE)
+        return max(self.sync_interval_s, self.cost_s / DRIFT_SHARE)
 
     def done(self, now_s: float, cost_s: float) -> None:
         """An audit has ended, for which VPP was kept busy for `cost_s`."""

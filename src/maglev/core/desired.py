@@ -2,13 +2,15 @@
 
 | health            | where                  | effective weight  | flush         |
 |-------------------|------------------------|-------------------|---------------|
-| up                | in the active pool     | configured weight | no            |
-| up                | in another pool        | 0                 | no            |
+| up                | in the active pool     | configured weight | if said       |
+| up                | in another pool        | 0                 | if said       |
 | down              | any                    | 0                 | flush-on-down |
 | disabled, removed | any                    | 0                 | always        |
 | unknown, paused   | any                    | 0                 | never         |
 
-The active pool is the first one that holds a backend that is up and has a weight above 0.
+The active pool is the first one that holds a backend that is up and has a weight above 0. `If said`: by an operator who
+set the weight to 0 with a flush. The health is `BackendStatus.counts_as`: after a reload that changed its check, a
+backend counts as before until the new check has answered.
 """
 
 import enum
@@ -76,11 +78,13 @@ def active_pool(frontend: Frontend, states: Mapping[str, State]) -> int | None:
     return None
 
 
-def effective(state: State, configured: int, is_active: bool, flush_on_down: bool) -> Effective:
+def effective(
+    state: State, configured: int, is_active: bool, flush_on_down: bool, is_flushed: bool = False
+) -> Effective:
     """One cell of the table at the head of this file."""
     match state:
         case State.UP:
-            return Effective(configured if is_active else 0, flush=False)
+            return Effective(configured if is_active else 0, flush=is_flushed)
         case State.DOWN:
             return Effective(0, flush=flush_on_down)
         case State.DISABLED | State.REMOVED:
@@ -96,7 +100,7 @@ def resolve(frontend: Frontend, states: Mapping[str, State]) -> Resolved:
     active = active_pool(frontend, states)
     pools = tuple(
         {
-            name: effective(states[name], weight, index == active, frontend.flush_on_down)
+            name: effective(states[name], weight, index == active, frontend.flush_on_down, name in pool.flushed)
             for name, weight in pool.weights.items()
         }
         for index, pool in enumerate(frontend.pools)

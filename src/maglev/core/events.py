@@ -1,36 +1,72 @@
 """What happened, as values with fields; who logs, counts or streams them is decided elsewhere.
 
-The level says who should care: `debug` for each probe and message, `info` for a change, `warning` for what a human
-must look at. `name` is the word that logs use.
+The level says who should care; `name` is the word that logs use. What concerns VPP is in vpp_events, and here too.
 """
 
-import enum
 from dataclasses import dataclass
 from typing import ClassVar
 
-from maglev.core.audits import AuditReason
 from maglev.core.desired import FrontendState
 from maglev.core.health import State
-from maglev.core.model import IPAddress, LbConf, ProbeResult, VppInfo
-from maglev.core.plan import DelVip, Op
+from maglev.core.level import Level
+from maglev.core.model import IPAddress, ProbeResult
+from maglev.core.vpp_events import (
+    Audited,
+    ConfChange,
+    Drift,
+    HeldBack,
+    ListingUnreadable,
+    OpApplied,
+    OpRefused,
+    Programmed,
+    SampleFailed,
+    VppConnected,
+    VppDisconnected,
+    VppEvent,
+    VppMessage,
+    VppUnavailable,
+)
 
-
-class Level(enum.Enum):
-    """Log levels that events carry; the values are those of the logging module."""
-
-    DEBUG = 10
-    INFO = 20
-    WARNING = 30
+__all__ = [
+    "ActivePoolChanged",
+    "Audited",
+    "BackendTransition",
+    "ConfChange",
+    "ConfigReloaded",
+    "Drift",
+    "Event",
+    "FrontendTransition",
+    "HeldBack",
+    "Level",
+    "ListingUnreadable",
+    "LoopStalled",
+    "OpApplied",
+    "OpRefused",
+    "ProbeDone",
+    "ProbeStarted",
+    "ProbesInconclusive",
+    "Programmed",
+    "ReloadRefused",
+    "SampleFailed",
+    "UplinkSuspected",
+    "VppConnected",
+    "VppDisconnected",
+    "VppEvent",
+    "VppMessage",
+    "VppUnavailable",
+    "WeightSaid",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeStarted:
-    """A probe of `backend` goes out."""
+    """A probe of `backend` goes out, `late_s` seconds after it was due."""
 
     name: ClassVar[str] = "probe-start"
     level: ClassVar[Level] = Level.DEBUG
     backend: str
     type: str
+    late_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +93,30 @@ class ProbesInconclusive:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopStalled:
+    """maglevd stood still, so that its probes were late: `times` since this was last told, for `worst_s` at most."""
+
+    name: ClassVar[str] = "loop-stalled"
+    level: ClassVar[Level] = Level.WARNING
+    times: int
+    worst_s: float
+    hint: str = "probes that overlap a stall count for nobody and are repeated; is this machine short of CPU?"
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSuspected:
+    """`failed` of `probed` backends failed within one interval of their checks; their states follow the probes."""
+
+    name: ClassVar[str] = "uplink-suspected"
+    level: ClassVar[Level] = Level.WARNING
+    failed: int
+    probed: int
+    hint: str = "so many at once are rarely the backends' fault: look at this machine's own uplink and routes"
+
+
+@dataclass(frozen=True, slots=True)
 class BackendTransition:
-    """A backend changed its state; `code` and `detail` are those of the probe that did it."""
+    """A backend changed its state; `code` and `detail` say what did it, as in `core.health.Transition`."""
 
     name: ClassVar[str] = "backend-transition"
     backend: str
@@ -108,176 +166,52 @@ class ActivePoolChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class VppConnected:
-    """API and stats are ours, all needed messages are there."""
+class WeightSaid:
+    """An operator set the weight of a backend in a pool; it counts until a reload finds another one in the file."""
 
-    name: ClassVar[str] = "vpp-connect"
+    name: ClassVar[str] = "weight-set"
     level: ClassVar[Level] = Level.INFO
-    vpp: VppInfo
+    frontend: str
+    pool: str
+    backend: str
+    before: int
+    after: int
+    flush: bool
 
 
 @dataclass(frozen=True, slots=True)
-class VppDisconnected:
-    """A session ended; both sockets are torn down and will be tried again."""
+class ConfigReloaded:
+    """A new configuration counts; each field names what is other than before, such as `backend web1`."""
 
-    name: ClassVar[str] = "vpp-disconnect"
-    level: ClassVar[Level] = Level.WARNING
-    reason: str
-    retry_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class VppUnavailable:
-    """No session could be made; said once per reason, tried again every `retry_s` seconds."""
-
-    name: ClassVar[str] = "vpp-unavailable"
-    level: ClassVar[Level] = Level.WARNING
-    reason: str
-    retry_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class VppMessage:
-    """One API message: `direction` is send or recv, `result` is ok or the retval."""
-
-    level: ClassVar[Level] = Level.DEBUG
-    message: str
-    direction: str
-    result: str
-
-    @property
-    def name(self) -> str:
-        """Users of logs tell the directions apart by name."""
-        return f"vpp-api-{self.direction}"
-
-
-@dataclass(frozen=True, slots=True)
-class OpApplied:
-    """VPP acknowledged one operation."""
-
-    name: ClassVar[str] = "vpp-op"
-    op: Op
-
-    @property
-    def level(self) -> Level:
-        """The end of a VIP is never hidden behind `and 8 more`."""
-        return Level.WARNING if isinstance(self.op, DelVip) else Level.DEBUG
-
-
-@dataclass(frozen=True, slots=True)
-class Programmed:
-    """VPP acknowledged these operations, in this order; one line for a human, however many there are."""
-
-    name: ClassVar[str] = "vpp-programmed"
+    name: ClassVar[str] = "config-reload"
     level: ClassVar[Level] = Level.INFO
-    ops: tuple[Op, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    at_ns: int
+    removed_backends: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class OpRefused:
-    """VPP refused one operation; it is tried again after the next audit."""
+class ReloadRefused:
+    """The file has `faults`: the configuration from before goes on counting."""
 
-    name: ClassVar[str] = "vpp-refused"
+    name: ClassVar[str] = "config-refused"
     level: ClassVar[Level] = Level.WARNING
-    op: Op
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """VPP ended `deaths` sessions in a row right after it was programmed: nothing is written for `pause_s` seconds."""
-
-    name: ClassVar[str] = "vpp-held-back"
-    level: ClassVar[Level] = Level.WARNING
-    deaths: int
-    pause_s: float
-    hint: str = "VPP seems to die of what we write: look at its log and core file; its table stays as it is meanwhile"
-
-
-@dataclass(frozen=True, slots=True)
-class ConfChange:
-    """The global parameters are about to be written; another bucket count drops every flow of a VPP that has VIPs."""
-
-    name: ClassVar[str] = "vpp-lb-conf"
-    before: LbConf | None
-    after: LbConf
-    has_vips: bool
-
-    @property
-    def drops_flows(self) -> bool:
-        """Whether flows can be lost."""
-        if not self.has_vips:
-            return False
-        return self.before is None or self.before.sticky_buckets_per_core != self.after.sticky_buckets_per_core
-
-    @property
-    def level(self) -> Level:
-        """Lost flows are for a human."""
-        return Level.WARNING if self.drops_flows else Level.INFO
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """VPP's table was read whole: that kept VPP busy for `cost_s`, and the next one for drift is in `interval_s`."""
-
-    name: ClassVar[str] = "vpp-audit"
-    reason: AuditReason
-    cost_s: float
-    interval_s: float
-    is_slower: bool
-
-    @property
-    def level(self) -> Level:
-        """That drift is found later than configured is worth a line, each time it gets later."""
-        return Level.INFO if self.is_slower else Level.DEBUG
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """An audit found VPP's table other than we left it; these operations put it right."""
-
-    name: ClassVar[str] = "vpp-drift"
-    level: ClassVar[Level] = Level.WARNING
-    ops: tuple[Op, ...]
-    hint: str = "somebody else writes to this VPP: a second maglevd, or a hand?"
-
-
-@dataclass(frozen=True, slots=True)
-class ListingUnreadable:
-    """VPP's listing could not be read: counters and src-ip-sticky are unknown until it can."""
-
-    name: ClassVar[str] = "vpp-listing"
-    level: ClassVar[Level] = Level.WARNING
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SampleFailed:
-    """Counters could not be read; nothing is published instead of something wrong."""
-
-    name: ClassVar[str] = "vpp-sample"
-    level: ClassVar[Level] = Level.WARNING
-    reason: str
+    faults: tuple[str, ...]
 
 
 Event = (
     ProbeStarted
     | ProbeDone
     | ProbesInconclusive
+    | LoopStalled
+    | UplinkSuspected
     | BackendTransition
     | FrontendTransition
     | ActivePoolChanged
-    | VppConnected
-    | VppDisconnected
-    | VppUnavailable
-    | VppMessage
-    | OpApplied
-    | Programmed
-    | OpRefused
-    | HeldBack
-    | ConfChange
-    | Audited
-    | Drift
-    | ListingUnreadable
-    | SampleFailed
+    | WeightSaid
+    | ConfigReloaded
+    | ReloadRefused
+    | VppEvent
 )

@@ -175,10 +175,14 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Backends of equal preference; `weights` maps backend name to configured weight, 0..100."""
+    """Backends of equal preference; `weights` maps backend name to configured weight, 0..100.
+
+    `flushed` are backends whose weight an operator set to 0 with a flush: their flows are cut, too.
+    """
 
     name: str
     weights: Mapping[str, int]
+    flushed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

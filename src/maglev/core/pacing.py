@@ -8,6 +8,8 @@ from maglev.core.model import Policy, Timing
 JITTER = 0.1  # each interval is stretched or shrunk by up to this share
 FIRST_PROBE_WITHIN_S = 2.0  # every backend is asked for the first time within this time of the start
 INCONCLUSIVE_AT_LEAST_S = 1.0  # between probes that we could not make; what we lack, thousands of backends lack at once
+TOLERATED_SHARE = 0.25  # of a probe's timeout, that a stall of ours may take of it
+TOLERATED_AT_MOST_S = 0.25
 TELL_AGAIN_AFTER_S = 60.0  # a complaint that comes and goes is told this often at most
 
 
@@ -36,6 +38,11 @@ def probe_interval_s(health: Health, passed: bool | None, policy: Policy, timing
     return timing.fast_interval_s
 
 
+def stall_tolerance_s(timing: Timing) -> float:
+    """Seconds that our own loop may have stood still during a probe that counts all the same."""
+    return min(TOLERATED_SHARE * timing.timeout_s, TOLERATED_AT_MOST_S)
+
+
 def jittered_s(interval_s: float, chance: float) -> float:
     """`interval_s` moved by up to 10 % either way; `chance` is uniform in [0, 1)."""
     return interval_s * (1 + JITTER * (2 * chance - 1))
@@ -53,6 +60,10 @@ class Complaints:
         self._backends: Counter[str] = Counter()  # how many have this reason
         self._told_at_s: dict[str, float] = {}
         self._untold: set[str] = set()  # there, and not told since they appeared
+
+    def forget(self, backend: str) -> None:
+        """It is not probed any more."""
+        self.is_news(backend, None, 0.0)
 
     def is_news(self, backend: str, reason: str | None, now_s: float) -> bool:
         """Take in a result of `backend`, None for one that is conclusive; True when the reason is to be told now."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
-from maglev.core.health import Health, Transition
+from maglev.core.health import Health, State, Transition
 from maglev.core.model import Backend, Frontend, IPAddress, VipKey, VppInfo
 from maglev.core.plan import Observed
 from maglev.core.snapshot import changed
@@ -14,12 +14,21 @@ from maglev.core.snapshot import changed
 
 @dataclass(frozen=True, slots=True)
 class BackendStatus:
-    """A backend, its health, since when (unix nanoseconds), and its latest transitions, newest first."""
+    """A backend, its health, since when (unix nanoseconds), and its latest transitions, newest first.
+
+    `stands` is set after a reload that changed the check: what the check before it found, until the new one answers.
+    """
 
     backend: Backend
     health: Health
     changed_at_ns: int
     transitions: tuple[Transition, ...]
+    stands: State | None = None
+
+    @property
+    def counts_as(self) -> State:
+        """The state that weights follow. A changed check is no reason to send no traffic until it has answered."""
+        return self.stands or self.health.state
 
 
 @dataclass(frozen=True, slots=True)

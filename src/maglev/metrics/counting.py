@@ -8,7 +8,7 @@ from maglev.core import events
 from maglev.core.model import ProbeResult
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from maglev.metrics.exposition import Family
-from maglev.metrics.series import Counter, Histogram
+from maglev.metrics.series import Counter, Gauge, Histogram
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SYNC_KINDS = ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated")
@@ -40,6 +40,26 @@ class EventCounters:
             now_s,
             _BUCKETS_S,
         )
+        self._lateness = Histogram(
+            "maglev_probe_lateness_seconds",
+            "How long after they were due probes began; a growing one means that this machine is short of CPU",
+            (),
+            now_s,
+            _BUCKETS_S,
+        )
+        self._lag = Histogram(
+            "maglev_loop_lag_seconds",
+            "How late the loop that probes and writes was, measured 20 times a second",
+            (),
+            now_s,
+            _BUCKETS_S,
+        )
+        self._reloads = Gauge(
+            "maglev_config_last_reload_successful", "0 while the file last read was refused; the log says why"
+        )
+        self._loaded_at = Gauge(
+            "maglev_config_last_reload_success_timestamp_seconds", "When the configuration in use was read, unix time"
+        )
         self._transitions = Counter(
             "maglev_backend_transitions",
             "Changes of a backend's state",
@@ -58,6 +78,8 @@ class EventCounters:
             ("scope", "kind"),
             now_s,
         )
+        self._lateness.add()
+        self._lag.add()
         for kind in _SYNC_KINDS:
             self._writes.add("all", kind)  # there from the start, so that the first change is an increase
         self._audits = Histogram(
@@ -71,6 +93,8 @@ class EventCounters:
     def observe(self, event: events.Event) -> None:
         """Count `event`, if it is of a kind that is counted."""
         match event:
+            case events.ProbeStarted(late_s=late_s):
+                self._lateness.observe(late_s)
             case events.ProbeDone(backend, kind, result):
                 self._probed(backend, kind, result)
             case events.BackendTransition(backend=backend, before=before, after=after):
@@ -80,11 +104,18 @@ class EventCounters:
             case events.OpApplied(op):
                 if (change := _sync_kind(op)) is not None:
                     self._writes.count("all", change)
+            case events.ConfigReloaded(at_ns=at_ns, removed_backends=removed):
+                self.loaded(at_ns)
+                self._forget(removed)
+            case events.ReloadRefused():
+                self._reloads.set(0)
             case events.Audited(reason, cost_s):
                 self._audits.observe(cost_s, reason.value)
             case (
-                events.ProbeStarted()
-                | events.ProbesInconclusive()
+                events.ProbesInconclusive()
+                | events.LoopStalled()
+                | events.UplinkSuspected()
+                | events.WeightSaid()
                 | events.FrontendTransition()
                 | events.ActivePoolChanged()
                 | events.VppConnected()
@@ -101,6 +132,21 @@ class EventCounters:
                 return
             case _:
                 assert_never(event)
+
+    def loaded(self, at_ns: int) -> None:
+        """The configuration in use was read then, at the start or by a reload."""
+        self._reloads.set(1)
+        self._loaded_at.set(at_ns / 1e9)
+
+    def observe_lag(self, late_s: float) -> None:
+        """Take in one lateness of the loop."""
+        self._lag.observe(late_s)
+
+    def _forget(self, backends: frozenset[str]) -> None:
+        """What is gone for good would fill the memory of who reloads often."""
+        if backends:
+            for metric in (self._probes, self._inconclusive, self._durations, self._transitions):
+                metric.forget(backends)
 
     def _probed(self, backend: str, kind: str, result: ProbeResult) -> None:
         if result.passed is None:
@@ -119,6 +165,10 @@ class EventCounters:
             self._messages,
             self._writes,
             self._audits,
+            self._lateness,
+            self._lag,
+            self._reloads,
+            self._loaded_at,
         ):
             yield metric.family()
 

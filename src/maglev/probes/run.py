@@ -39,3 +39,19 @@ async def _judge(spec: ProbeSpec, target: Target, progress: Progress) -> Verdict
                 assert_never(spec)
     except Fault as fault:
         return fault.verdict
+
+
+class Prober:
+    """Makes probes; `netns` names the network namespace whose sockets they use, None for our own."""
+
+    def __init__(self, netns: str | None) -> None:
+        self.netns = netns
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep what probes share, until cancelled."""
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def probe(self, check: HealthCheck, address: IPAddress) -> ProbeResult:
+        """Probe `address` once, as `check` says."""
+        return await probe(check, address)

@@ -9,6 +9,7 @@ from maglev import listen
 from maglev.core.status import Status
 from maglev.errors import ConfigError
 from maglev.rpc import service
+from maglev.rpc.ports import Commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Server:
         await self.grpc.stop(grace_s)
 
 
-async def start(address: str, status: Callable[[], Status], limits: Limits | None = None) -> Server:
-    """Serve `status` on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
+async def start(address: str, status: Callable[[], Status], commands: Commands, limits: Limits | None = None) -> Server:
+    """Serve `status` and take `commands` on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
 
     Raises ConfigError when that is no address, is in use, or cannot be listened on.
     """
@@ -53,7 +54,7 @@ async def start(address: str, status: Callable[[], Status], limits: Limits | Non
     listen.check(where)  # gRPC itself would say no more than that it failed, and would take a live Unix socket away
     limits = limits or Limits()
     server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.rpcs)
-    server.add_generic_rpc_handlers((service.handlers(status),))
+    server.add_generic_rpc_handlers((service.handlers(status, commands),))
     try:
         port = server.add_insecure_port(_target(where))
     except RuntimeError as error:

@@ -82,6 +82,54 @@ class GetBackendRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class BackendRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class SetWeightRequest(_message.Message):
+    __slots__ = ("frontend", "pool", "backend", "weight", "flush")
+    FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_FIELD_NUMBER: _ClassVar[int]
+    frontend: str
+    pool: str
+    backend: str
+    weight: int
+    flush: bool
+    def __init__(self, frontend: _Optional[str] = ..., pool: _Optional[str] = ..., backend: _Optional[str] = ..., weight: _Optional[int] = ..., flush: _Optional[bool] = ...) -> None: ...
+
+class CheckConfigRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CheckConfigResponse(_message.Message):
+    __slots__ = ("ok", "parse_error", "semantic_error")
+    OK_FIELD_NUMBER: _ClassVar[int]
+    PARSE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SEMANTIC_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ok: bool
+    parse_error: str
+    semantic_error: str
+    def __init__(self, ok: _Optional[bool] = ..., parse_error: _Optional[str] = ..., semantic_error: _Optional[str] = ...) -> None: ...
+
+class ReloadConfigRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReloadConfigResponse(_message.Message):
+    __slots__ = ("ok", "parse_error", "semantic_error")
+    OK_FIELD_NUMBER: _ClassVar[int]
+    PARSE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SEMANTIC_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ok: bool
+    parse_error: str
+    semantic_error: str
+    def __init__(self, ok: _Optional[bool] = ..., parse_error: _Optional[str] = ..., semantic_error: _Optional[str] = ...) -> None: ...
+
 class BackendInfo(_message.Message):
     __slots__ = ("name", "address", "state", "healthcheck", "enabled", "counter", "counter_max", "rise", "changed_at_ns", "transitions")
     NAME_FIELD_NUMBER: _ClassVar[int]

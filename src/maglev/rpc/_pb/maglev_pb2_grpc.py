@@ -54,6 +54,41 @@ class MaglevStub:
                 request_serializer=maglev__pb2.GetBackendRequest.SerializeToString,
                 response_deserializer=maglev__pb2.BackendInfo.FromString,
                 _registered_method=True)
+        self.PauseBackend = channel.unary_unary(
+                '/maglev.Maglev/PauseBackend',
+                request_serializer=maglev__pb2.BackendRequest.SerializeToString,
+                response_deserializer=maglev__pb2.BackendInfo.FromString,
+                _registered_method=True)
+        self.ResumeBackend = channel.unary_unary(
+                '/maglev.Maglev/ResumeBackend',
+                request_serializer=maglev__pb2.BackendRequest.SerializeToString,
+                response_deserializer=maglev__pb2.BackendInfo.FromString,
+                _registered_method=True)
+        self.EnableBackend = channel.unary_unary(
+                '/maglev.Maglev/EnableBackend',
+                request_serializer=maglev__pb2.BackendRequest.SerializeToString,
+                response_deserializer=maglev__pb2.BackendInfo.FromString,
+                _registered_method=True)
+        self.DisableBackend = channel.unary_unary(
+                '/maglev.Maglev/DisableBackend',
+                request_serializer=maglev__pb2.BackendRequest.SerializeToString,
+                response_deserializer=maglev__pb2.BackendInfo.FromString,
+                _registered_method=True)
+        self.SetFrontendPoolBackendWeight = channel.unary_unary(
+                '/maglev.Maglev/SetFrontendPoolBackendWeight',
+                request_serializer=maglev__pb2.SetWeightRequest.SerializeToString,
+                response_deserializer=maglev__pb2.FrontendInfo.FromString,
+                _registered_method=True)
+        self.CheckConfig = channel.unary_unary(
+                '/maglev.Maglev/CheckConfig',
+                request_serializer=maglev__pb2.CheckConfigRequest.SerializeToString,
+                response_deserializer=maglev__pb2.CheckConfigResponse.FromString,
+                _registered_method=True)
+        self.ReloadConfig = channel.unary_unary(
+                '/maglev.Maglev/ReloadConfig',
+                request_serializer=maglev__pb2.ReloadConfigRequest.SerializeToString,
+                response_deserializer=maglev__pb2.ReloadConfigResponse.FromString,
+                _registered_method=True)
         self.GetVPPInfo = channel.unary_unary(
                 '/maglev.Maglev/GetVPPInfo',
                 request_serializer=maglev__pb2.GetVPPInfoRequest.SerializeToString,
@@ -102,6 +137,58 @@ class MaglevServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseBackend(self, request, context):
+        """Take no probes of a backend and give it no new flows, and keep those it has. Nothing if it is paused already.
+        FAILED_PRECONDITION if it is disabled. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeBackend(self, request, context):
+        """End a pause: the backend starts again from unknown. Nothing if it is not paused. FAILED_PRECONDITION if it is
+        disabled. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableBackend(self, request, context):
+        """End a disablement: the backend starts again from unknown. Nothing if it is not disabled. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableBackend(self, request, context):
+        """Take no probes of a backend, give it no flows, and cut those it has. Nothing if it is disabled already. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetFrontendPoolBackendWeight(self, request, context):
+        """Set the weight of a backend in one pool of a frontend. It counts until a reload that changes this weight in the
+        file, or a restart of maglevd. INVALID_ARGUMENT for a weight out of range. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckConfig(self, request, context):
+        """Read the configuration file and say what is wrong with it; changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadConfig(self, request, context):
+        """Read the configuration file and work by it; if anything is wrong with it, nothing of it is taken over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetVPPInfo(self, request, context):
         """The VPP that maglevd is connected to. UNAVAILABLE.
         """
@@ -145,6 +232,41 @@ def add_MaglevServicer_to_server(servicer, server):
                     servicer.GetBackend,
                     request_deserializer=maglev__pb2.GetBackendRequest.FromString,
                     response_serializer=maglev__pb2.BackendInfo.SerializeToString,
+            ),
+            'PauseBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseBackend,
+                    request_deserializer=maglev__pb2.BackendRequest.FromString,
+                    response_serializer=maglev__pb2.BackendInfo.SerializeToString,
+            ),
+            'ResumeBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeBackend,
+                    request_deserializer=maglev__pb2.BackendRequest.FromString,
+                    response_serializer=maglev__pb2.BackendInfo.SerializeToString,
+            ),
+            'EnableBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableBackend,
+                    request_deserializer=maglev__pb2.BackendRequest.FromString,
+                    response_serializer=maglev__pb2.BackendInfo.SerializeToString,
+            ),
+            'DisableBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableBackend,
+                    request_deserializer=maglev__pb2.BackendRequest.FromString,
+                    response_serializer=maglev__pb2.BackendInfo.SerializeToString,
+            ),
+            'SetFrontendPoolBackendWeight': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetFrontendPoolBackendWeight,
+                    request_deserializer=maglev__pb2.SetWeightRequest.FromString,
+                    response_serializer=maglev__pb2.FrontendInfo.SerializeToString,
+            ),
+            'CheckConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckConfig,
+                    request_deserializer=maglev__pb2.CheckConfigRequest.FromString,
+                    response_serializer=maglev__pb2.CheckConfigResponse.SerializeToString,
+            ),
+            'ReloadConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadConfig,
+                    request_deserializer=maglev__pb2.ReloadConfigRequest.FromString,
+                    response_serializer=maglev__pb2.ReloadConfigResponse.SerializeToString,
             ),
             'GetVPPInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVPPInfo,
@@ -270,6 +392,195 @@ class Maglev:
             '/maglev.Maglev/GetBackend',
             maglev__pb2.GetBackendRequest.SerializeToString,
             maglev__pb2.BackendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/PauseBackend',
+            maglev__pb2.BackendRequest.SerializeToString,
+            maglev__pb2.BackendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/ResumeBackend',
+            maglev__pb2.BackendRequest.SerializeToString,
+            maglev__pb2.BackendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/EnableBackend',
+            maglev__pb2.BackendRequest.SerializeToString,
+            maglev__pb2.BackendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/DisableBackend',
+            maglev__pb2.BackendRequest.SerializeToString,
+            maglev__pb2.BackendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetFrontendPoolBackendWeight(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/SetFrontendPoolBackendWeight',
+            maglev__pb2.SetWeightRequest.SerializeToString,
+            maglev__pb2.FrontendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/CheckConfig',
+            maglev__pb2.CheckConfigRequest.SerializeToString,
+            maglev__pb2.CheckConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/ReloadConfig',
+            maglev__pb2.ReloadConfigRequest.SerializeToString,
+            maglev__pb2.ReloadConfigResponse.FromString,
             options,
             channel_credentials,
             insecure,

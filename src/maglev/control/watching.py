@@ -1,0 +1,144 @@
+"""Asks the questions: one task for each (address, check), whoever shares it; knows no state of any backend.
+
+A question is due at a time. It waits for its turn in a queue, first come, first served, as no more than `at_once`
+probes are under way. One that overlapped a stall of our own loop says nothing, and is asked again at once.
+"""
+
+import zlib
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import trio
+
+from maglev.control.lag import Lag
+from maglev.control.ports import Clock, Emit, Probe
+from maglev.core.events import ProbeDone, ProbesInconclusive, ProbeStarted
+from maglev.core.model import Backend, HealthCheck, IPAddress, ProbeResult, probe_type
+from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, stall_tolerance_s
+
+MAX_PROBES_AT_ONCE = 4096
+"""Each holds a file descriptor. So many that 10,000 silent backends are known in three timeouts."""
+
+MAX_REPEATS = 3
+"""Of a probe that overlapped a stall; after that it waits as any other, as repeating is work, too."""
+
+Question = tuple[IPAddress, HealthCheck]
+Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
+"""Takes in a result of a check for these backends; returns the seconds from the beginning of this probe to the next."""
+
+
+class _Watch:
+    """One question, and the names of the backends that it is asked for."""
+
+    __slots__ = ("address", "asleep", "check", "due_s", "members", "scope")
+
+    def __init__(self, address: IPAddress, check: HealthCheck, due_s: float) -> None:
+        self.address = address
+        self.check = check
+        self.due_s = due_s
+        self.members: dict[str, None] = {}
+        self.scope = trio.CancelScope()
+        self.asleep = trio.CancelScope()
+
+
+class Watches:
+    """Runs the probes of those backends that have joined and not left."""
+
+    def __init__(
+        self, probe: Probe, judge: Judge, emit: Emit, clock: Clock, lag: Lag, at_once: int = MAX_PROBES_AT_ONCE
+    ) -> None:
+        self._probe = probe
+        self._judge = judge
+        self._emit = emit
+        self._clock = clock
+        self._lag = lag
+        self._complaints = Complaints()
+        self._turns = trio.CapacityLimiter(at_once)
+        self._watches: dict[Question, _Watch] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Probe until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for watch in self._watches.values():
+                self._start(watch, nursery)
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    def join(self, backend: Backend, check: HealthCheck, *, at_once: bool) -> None:
+        """Ask for `backend` from now on: `at_once`, or within a short while, spread over it by name."""
+        now_s = trio.current_time()
+        delay_s = 0.0 if at_once else first_probe_delay_s(_share(backend.name), check.timing.fast_interval_s)
+        watch = self._watches.get((backend.address, check))
+        if watch is None:
+            watch = self._watches[backend.address, check] = _Watch(backend.address, check, now_s + delay_s)
+            watch.members[backend.name] = None
+            if self._nursery is not None:
+                self._start(watch, self._nursery)
+            return
+        watch.members[backend.name] = None
+        if watch.due_s > now_s + delay_s:  # what is under way counts for the newcomer too
+            watch.due_s = now_s + delay_s
+            watch.asleep.deadline = watch.due_s
+
+    def leave(self, backend: Backend, check: HealthCheck) -> None:
+        """Ask no more for `backend`, which had joined; a probe that nobody else waits for is cancelled."""
+        watch = self._watches[backend.address, check]
+        del watch.members[backend.name]
+        self._complaints.forget(backend.name)
+        if not watch.members:
+            watch.scope.cancel()
+            del self._watches[backend.address, check]
+
+    def _start(self, watch: _Watch, nursery: trio.Nursery) -> None:
+        nursery.start_soon(self._ask_again_and_again, watch, name=f"probe {watch.address} {watch.check.name}")
+
+    async def _ask_again_and_again(self, watch: _Watch) -> None:
+        with watch.scope:
+            repeats = 0
+            while True:
+                with trio.CancelScope(deadline=watch.due_s) as watch.asleep:
+                    await trio.sleep_forever()
+                began_s, result = await self._ask(watch)
+                is_stalled = self._lag.stalled_since(began_s, stall_tolerance_s(watch.check.timing))
+                if is_stalled:
+                    result = replace(result, passed=None, detail=f"maglevd stood still meanwhile; {result.detail}")
+                kind = probe_type(watch.check.spec)
+                for name in watch.members:
+                    self._emit(ProbeDone(name, kind, result))
+                now_s = trio.current_time()
+                if is_stalled and repeats < MAX_REPEATS:
+                    repeats += 1
+                    watch.due_s = now_s
+                    continue
+                repeats = 0
+                if not is_stalled:
+                    self._complain(watch, kind, result)
+                interval_s = self._judge(tuple(watch.members), watch.check, result)
+                # Not before now: that a timeout is longer than the interval makes nobody late.
+                watch.due_s = max(began_s + jittered_s(interval_s, self._clock.chance()), now_s)
+
+    async def _ask(self, watch: _Watch) -> tuple[float, ProbeResult]:
+        try:
+            self._turns.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turns.acquire()
+        try:
+            began_s = trio.current_time()
+            kind = probe_type(watch.check.spec)
+            for name in watch.members:
+                self._emit(ProbeStarted(name, kind, began_s - watch.due_s))
+            return began_s, await self._probe(watch.check, watch.address)
+        finally:
+            self._turns.release()
+
+    def _complain(self, watch: _Watch, kind: str, result: ProbeResult) -> None:
+        reason = result.detail if result.passed is None else None
+        for name in watch.members:
+            if self._complaints.is_news(name, reason, trio.current_time()):
+                self._emit(ProbesInconclusive(name, kind, result.code, result.detail))
+
+
+def _share(name: str) -> float:
+    return zlib.crc32(name.encode()) / 2**32

@@ -1,0 +1,11 @@
+"""Who should care for an event: debug is each probe and message, info a change, warning what a human must look at."""
+
+import enum
+
+
+class Level(enum.Enum):
+    """Log levels that events carry; the values are those of the logging module."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30

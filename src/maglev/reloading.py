@@ -1,0 +1,73 @@
+"""Reads the configuration anew: checked whole in a thread of its own, taken over in one step, told either way.
+
+A large file takes seconds to read, in which the loop goes on probing and writing. One is read at a time.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from maglev.config.change import Change, change
+from maglev.config.model import Config
+from maglev.config.parse import ConfigFaults, load
+from maglev.control.ports import Emit
+from maglev.core.events import ConfigReloaded, ReloadRefused
+
+
+class Reloader:
+    """Holds the configuration in use, which was read from `path`; `take` has everybody work by another one."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        take: Callable[[Config, Config], None],
+        emit: Emit,
+        now_ns: Callable[[], int],
+        *,
+        vpp_in_use: bool,
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._take = take
+        self._emit = emit
+        self._now_ns = now_ns
+        self._vpp_in_use = vpp_in_use
+        self._turn = trio.Lock()
+        self._is_asked = trio.Event()
+
+    def ask(self) -> None:
+        """Have `run` reload soon; asking again before it began asks for nothing more."""
+        self._is_asked.set()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Reload whenever asked, until cancelled."""
+        task_status.started()
+        while True:
+            await self._is_asked.wait()
+            self._is_asked = trio.Event()
+            await self.reload()
+
+    async def check(self) -> ConfigFaults | None:
+        """What is wrong with the file as it is now; changes nothing."""
+        read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
+        return read if isinstance(read, ConfigFaults) else None
+
+    async def reload(self) -> ConfigFaults | None:
+        """Take the file over as it is now, or, if anything is wrong with it, nothing of it; returns what is wrong."""
+        async with self._turn:
+            read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
+            if isinstance(read, ConfigFaults):
+                self._emit(ReloadRefused(tuple(map(str, read.faults))))
+                return read
+            old, self._config = self._config, read.config
+            self._take(old, read.config)
+            self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends))
+            return None
+
+    def _read(self, old: Config) -> Change | ConfigFaults:
+        try:
+            return change(old, load(self._path, vpp_in_use=self._vpp_in_use))
+        except ConfigFaults as faults:
+            return faults

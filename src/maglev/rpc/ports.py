@@ -1,0 +1,35 @@
+"""What the RPCs need of the rest of maglevd; whoever has it fits these shapes without importing them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from maglev.core.health import Order
+from maglev.core.status import BackendStatus, FrontendStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What is wrong with the configuration file, one fault a line; `is_syntax`: it could not even be read."""
+
+    is_syntax: bool
+    text: str
+
+
+class Commands(Protocol):
+    """What changes something. Each raises Unavailable while maglevd starts or stops."""
+
+    async def order(self, backend: str, order: Order) -> BackendStatus:
+        """Pause, resume, enable, disable. Raises NotFound, Refused."""
+        ...
+
+    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
+        """Set a weight, 0..100. Raises NotFound, ConfigError."""
+        ...
+
+    async def check_config(self) -> Faults | None:
+        """Read the configuration file, and change nothing."""
+        ...
+
+    async def reload_config(self) -> Faults | None:
+        """Read the configuration file, and work by it if nothing is wrong with it."""
+        ...

@@ -1,0 +1,39 @@
+"""Commands made by hand, for tests of those who give them."""
+
+from dataclasses import dataclass, field, replace
+
+from maglev.core.health import Health, Order, State
+from maglev.core.status import BackendStatus, FrontendStatus
+from maglev.errors import MaglevError
+from maglev.rpc.ports import Faults
+from tests.rpc import statuses
+
+
+@dataclass
+class Desk:
+    """Notes what it is told, and answers, or fails as it is told to."""
+
+    failure: MaglevError | None = None
+    faults: Faults | None = None
+    told: list[object] = field(default_factory=list)
+
+    def _note(self, *what: object) -> None:
+        self.told.append(what)
+        if self.failure is not None:
+            raise self.failure
+
+    async def order(self, backend: str, order: Order) -> BackendStatus:
+        self._note(backend, order)
+        return replace(statuses.HEALTH.backends["web1"], health=Health(State.PAUSED, 0))
+
+    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
+        self._note(frontend, pool, backend, weight, flush)
+        return statuses.HEALTH.frontends["web"]
+
+    async def check_config(self) -> Faults | None:
+        self._note("check")
+        return self.faults
+
+    async def reload_config(self) -> Faults | None:
+        self._note("reload")
+        return self.faults
