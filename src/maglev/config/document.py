@@ -24,6 +24,13 @@ _SLICE = 1 << 18
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _implied_tag: Callable[[type[yaml.Node], str, tuple[bool, bool]], str] = Resolver().resolve
 _TAGS = "tag:yaml.org,2002:"
+# By what libyaml and the parser written in Python both say; the mistakes that people make most.
+_REMEDIES = (
+    ("cannot start any token", "indent with spaces, not tabs, and quote a text that begins with @, % or `"),
+    ("mapping values are not allowed", "quote a text that holds a colon, or look at the indentation"),
+    ("scanning an alias", "quote a text that begins with *"),
+    ("unexpected end of stream", "close the quote"),
+)
 # What YAML calls printable, and the byte order mark; the C parser cannot even be handed a lone surrogate.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -81,7 +88,7 @@ Node = Scalar | Sequence | Mapping
 def read(text: str, faults: Faults) -> Node:
     """The tree of `text`; notes in `faults` what the subset excludes. Raises ConfigFaults where YAML is broken."""
     if len(text) > MAX_CHARACTERS:
-        raise _broken(f"the text has {len(text)} characters, the limit is {MAX_CHARACTERS}")
+        raise _broken(f"the text has {len(text)} characters, the limit is {MAX_CHARACTERS}: is it the right file?")
     for start in range(0, len(text), _SLICE):  # a search of all would hold up every other thread
         if found := _FORBIDDEN.search(text, start, start + _SLICE):
             raise _forbidden(text, found)
@@ -124,8 +131,11 @@ def _forbidden(text: str, found: re.Match[str]) -> ConfigFaults:
 
 def _unreadable(error: yaml.MarkedYAMLError) -> ConfigFaults:
     said = " ".join(part for part in (error.problem, error.context) if part)
-    message = f"this is not YAML: {said}; look at this line and the one before"
-    return _broken(message, *_where(error.problem_mark or error.context_mark))
+    line, column = _where(error.problem_mark or error.context_mark)
+    began, _ = _where(error.context_mark)
+    since = f" that begins on line {began}" if error.context_mark and began < line else ""
+    remedy = next((remedy for words, remedy in _REMEDIES if words in said), "look at this line and the one before")
+    return _broken(f"this is not YAML: {said}{since}; {remedy}", line, column)
 
 
 def _where(mark: "_Mark | None") -> tuple[int, int]:
@@ -188,7 +198,8 @@ class _Builder:
                 self._check_tag(event.tag, line, column)
                 self._count(1, line, column)
                 if len(self._stack) >= MAX_DEPTH:
-                    raise _broken(f"nested deeper than {MAX_DEPTH} levels, which nothing here is", line, column)
+                    remedy = "nothing here needs a third of that, look for a bracket that is not closed"
+                    raise _broken(f"nested deeper than {MAX_DEPTH} levels: {remedy}", line, column)
                 is_mapping = isinstance(event, yaml.MappingStartEvent)
                 self._stack.append(_Frame(line, column, event.anchor, is_mapping, self._nodes - 1))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
@@ -197,7 +208,8 @@ class _Builder:
             case yaml.AliasEvent():
                 anchor = event.anchor or ""
                 if anchor not in self._anchors:
-                    raise _broken(f"the alias *{shown(anchor)} has no finished anchor above", line, column)
+                    remedy = "put the anchor before it, or quote the text if no alias is meant"
+                    raise _broken(f"the alias *{shown(anchor)} has no finished anchor above: {remedy}", line, column)
                 node, size = self._anchors[anchor]
                 self._count(size, line, column)
                 self._place(node, size, None)
@@ -209,7 +221,8 @@ class _Builder:
     def _count(self, nodes: int, line: int, column: int) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise _broken(f"more than {MAX_NODES} values, counting aliases as written out", line, column)
+            remedy = "write fewer, or is it the wrong file?"
+            raise _broken(f"more than {MAX_NODES} values, counting aliases as written out: {remedy}", line, column)
 
     def _place(self, node: Node, size: int, anchor: str | None) -> None:
         if anchor is not None:

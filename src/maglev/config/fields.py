@@ -16,20 +16,25 @@ T = TypeVar("T")
 class Fields:
     """One mapping at `place`, which is where its key stands.
 
-    With `known`, every other key is a fault; without, the keys are names that the user made up.
+    With `known`, every other key is a fault; without, the keys are names that the user made up. Where a section around
+    it could not be read, nothing is missing here.
     """
 
-    def __init__(self, node: Node, place: Place, faults: Faults, known: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, node: Node, place: Place, faults: Faults, known: tuple[str, ...] | None, *, is_readable: bool = True
+    ) -> None:
         self.place = place
         self._faults = faults
         self._entries: dict[str, Entry] = {}
+        self._is_readable = is_readable
         match node:
             case Mapping(entries):
                 self._entries = entries
             case Scalar() if node.is_null:
                 pass
             case _:
-                faults.add(place, f"expected a mapping of keys to values, seen {describe(node)}")
+                self._is_readable = False
+                faults.add(place, f"expected a mapping, written `key: value`, seen {describe(node)}")
         if known is None:
             return
         for key in self._entries:
@@ -51,9 +56,15 @@ class Fields:
         """Note that something is wrong with `key`, present or not."""
         self._faults.add(self.place_of(key), message)
 
-    def fault_unknown(self, key: str, kind: str, name: str, names: Collection[str]) -> None:
-        """Note that `key` refers to a `kind` of thing whose name is not among `names`."""
-        self.fault(key, f"there is no {kind} {quoted(name)}{self._faults.suggestion(name, names)}")
+    def fault_missing(self, key: str, remedy: str) -> None:
+        """Note that `key` is missing; where the section is no mapping at all, that was noted, and is enough."""
+        if self._is_readable:
+            self.fault(key, f"missing: add {remedy}")
+
+    def fault_unknown(self, key: str, kind: str, name: str, names: Collection[str], section: str) -> None:
+        """Note that `key` refers to a `kind` of thing whose name is not among `names`, those of `section`."""
+        remedy = self._faults.suggestion(name, names) or f": add it to maglev.{section}, or use a name from there"
+        self.fault(key, f"there is no {kind} {quoted(name)}{remedy}")
 
     def find(self, key: str, read: Reader[T]) -> T | None:
         """The value of `key`; None when it is missing, or wrong, which is noted."""
@@ -74,7 +85,7 @@ class Fields:
     def need(self, key: str, read: Reader[T], example: str) -> T | None:
         """The value of `key`; None when it is missing or wrong, both of which are noted."""
         if key not in self._entries:
-            self.fault(key, f"missing: add `{key}: {example}`")
+            self.fault_missing(key, f"`{key}: {example}`")
             return None
         return self.find(key, read)
 
@@ -82,7 +93,7 @@ class Fields:
         """The mapping under `key`; an empty one when it is missing."""
         entry = self._entries.get(key)
         node = entry.value if entry else Mapping({}, self.place.line, self.place.column)
-        return Fields(node, self.place_of(key), self._faults, known)
+        return Fields(node, self.place_of(key), self._faults, known, is_readable=self._is_readable)
 
     def named(self) -> Iterator[str]:
         """The keys, in the order of the file."""
@@ -95,10 +106,10 @@ class Fields:
             case Sequence(items) if items:
                 return [Fields(n, self._item(key, i, n), self._faults, known) for i, n in enumerate(items)]
             case None:
-                self.fault(key, "missing: add a list of at least one, each beginning with `- `")
+                self.fault_missing(key, "a list of at least one item, each beginning with `- `")
             case node:
-                seen = "an empty list" if isinstance(node, Sequence) else describe(node)
-                self.fault(key, f"expected a list of at least one, each beginning with `- `, seen {seen}")
+                expected = "a list of at least one item, each beginning with `- `"
+                self.fault(key, f"expected {expected}, seen {describe(node)}")
         return []
 
     def _item(self, key: str, index: int, node: Node) -> Place:

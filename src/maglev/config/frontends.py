@@ -132,7 +132,7 @@ def _pools(fields: Fields, backends: Mapping[str, Backend | None]) -> tuple[tupl
         if label and any(label == pool.name for pool in pools):
             item.fault("name", f"another pool of this frontend is called {quoted(label)} too: give each its own name")
         if "backends" not in item:
-            item.fault("backends", "missing: add `backends: {}` if the pool is to have none")
+            item.fault_missing("backends", "`backends: {}` if the pool is to have none")
         section = item.section("backends", known=None)
         weights = {}
         for key in section.named():
@@ -147,7 +147,7 @@ def _version(members: list[tuple[Fields, str]], backends: Mapping[str, Backend |
     by_address: dict[IPAddress, str] = {}
     for section, key in members:
         if key not in backends:
-            section.fault_unknown(key, "backend", key, backends)
+            section.fault_unknown(key, "backend", key, backends, "backends")
         if (backend := backends.get(key)) is None:
             continue
         first = first or backend

@@ -39,7 +39,7 @@ MIN_INTERVAL_S = 0.01
 _port = integer(1, 65535)
 _interval = duration(MIN_INTERVAL_S)
 _streak = integer(1, MAX_STREAK)
-_path = matching(r"/[!-~]{0,999}", "a path from the / on, in ASCII without spaces")
+_path = matching(r"/[!-~]{0,999}", "a path from the / on, in ASCII, with %20 for a space")
 _host = matching(r"[!-~]{1,255}", "a host name or address, perhaps with :port")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _SERVER_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
@@ -159,7 +159,7 @@ def _backend(key: str, fields: Fields, checks: Mapping[str, HealthCheck | None])
     enabled = fields.get("enabled", boolean, default=True)
     check = fields.find("healthcheck", string)
     if check is not None and check not in checks:
-        fields.fault_unknown("healthcheck", "health check", check, checks)
+        fields.fault_unknown("healthcheck", "health check", check, checks, "healthchecks")
     return Backend(key, value, checks.get(check) if check else None, enabled) if value else None
 
 

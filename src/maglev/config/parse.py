@@ -22,7 +22,9 @@ MAX_BYTES = 4 * document.MAX_CHARACTERS  # what UTF-8 can need for them
 MAX_HISTORY = 1000
 
 _TOP = "maglev"
-_SECTIONS = ("healthchecker", "vpp", "healthchecks", "backends", "frontends")
+_SECTION_KEYS = ("healthchecker", "vpp", "healthchecks", "backends", "frontends")
+_CHECKER_KEYS = ("transition-history", "netns")
+_VPP_KEYS = ("lb",)
 
 
 def load(path: Path, *, vpp_in_use: bool = True) -> Config:
@@ -51,11 +53,12 @@ def parse(text: str, *, vpp_in_use: bool = True) -> Config:
     """
     faults = Faults()
     root = document.read(text, faults)
-    top = Fields(root, Place((), root.line, root.column), faults, (_TOP,))
-    if _TOP not in top:
-        top.fault(_TOP, "missing: everything stands under the key `maglev:` at the top")
+    if not isinstance(root, document.Mapping) or _TOP not in root.entries:
+        message = "missing: everything stands under the key `maglev:` at the top"
+        faults.add(Place((_TOP,), root.line, root.column), message)
         raise faults.as_error()
-    config = _config(top.section(_TOP, _SECTIONS), faults, vpp_in_use)
+    top = Fields(root, Place((), root.line, root.column), faults, (_TOP,))
+    config = _config(top.section(_TOP, _SECTION_KEYS), faults, vpp_in_use)
     document.dissolve(root)
     if faults:
         raise faults.as_error()
@@ -63,7 +66,7 @@ def parse(text: str, *, vpp_in_use: bool = True) -> Config:
 
 
 def _config(fields: Fields, faults: Faults, vpp_in_use: bool) -> Config:
-    checker = fields.section("healthchecker", ("transition-history", "netns"))
+    checker = fields.section("healthchecker", _CHECKER_KEYS)
     checks = read_healthchecks(fields.section("healthchecks", known=None))
     backends = read_backends(fields.section("backends", known=None), checks)
     drafts = read_frontends(fields.section("frontends", known=None), backends)
@@ -72,7 +75,7 @@ def _config(fields: Fields, faults: Faults, vpp_in_use: bool) -> Config:
     return Config(
         transition_history=checker.get("transition-history", integer(1, MAX_HISTORY), 5),
         netns=checker.find("netns", netns),
-        lb=read_lb(fields.section("vpp", ("lb",)), vpp_in_use, waited_for),
+        lb=read_lb(fields.section("vpp", _VPP_KEYS), vpp_in_use, waited_for),
         healthchecks={name: check for name, check in checks.items() if check},
         backends={name: backend for name, backend in backends.items() if backend},
         frontends=settle(drafts, backends, faults),

@@ -29,6 +29,8 @@ _DURATION = re.compile(r"(?:(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?:h|ms|
 _DURATION_PART = re.compile(r"([0-9.]+)(h|ms|m|s)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LEADING_ZERO = re.compile(r"(?:^|\.)0[0-9]")
+_NO_HEX = re.compile(r"[g-zG-Z]")
+_WITH_PORT = re.compile(r"[0-9.]+:[0-9]*|\[.*\](?::[0-9]*)?")
 _UNITS_S = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 
 
@@ -45,7 +47,7 @@ def describe(node: Node) -> str:
         case Mapping():
             return "a mapping"
         case Sequence():
-            return "a list"
+            return "a list" if node.items else "an empty list"
         case Scalar(text="", is_plain=True):
             return "nothing"
         case Scalar(text, is_plain):
@@ -149,7 +151,7 @@ def whole_seconds(node: Node) -> int:
     """A duration without a fraction of a second."""
     value_s = duration(1.0)(node)
     if not value_s.is_integer():
-        raise Wrong("whole seconds", node, f"VPP takes no fractions: write {seconds(float(round(value_s)))}")
+        raise Wrong("whole seconds", node, f"VPP takes no fractions, write {seconds(float(round(value_s)))}")
     return int(value_s)
 
 
@@ -191,16 +193,27 @@ def parsed_address(text: str, node: Node) -> IPAddress:
     try:
         return ip_address(text)
     except ValueError as error:
-        remedy = "leave out the prefix length" if "/" in text else ""
-        if _LEADING_ZERO.search(text) and ":" not in text:
-            remedy = "leave out leading zeros, some programs take them for octal"
-        raise Wrong(expected, node, remedy) from error
+        raise Wrong(expected, node, _address_remedy(text)) from error
+
+
+def _address_remedy(text: str) -> str:
+    if "/" in text:
+        return "leave out the prefix length"
+    if _NO_HEX.search(text):
+        return "names are not looked up, write the address itself"
+    if _WITH_PORT.fullmatch(text):
+        return "write the address alone, a port is a key of its own"
+    if _LEADING_ZERO.search(text) and ":" not in text:
+        return "leave out leading zeros, some programs take them for octal"
+    return ""
 
 
 def unicast(value: IPAddress, node: Node) -> IPAddress:
     """`value`, unless no host can have it."""
-    if value.is_unspecified or value.is_multicast:
-        raise Wrong("the address of a host", node)
+    if value.is_unspecified:
+        raise Wrong("a unicast address", node, f"{value} stands for any address")
+    if value.is_multicast:
+        raise Wrong("a unicast address", node, f"{value} is multicast")
     return value
 
 
