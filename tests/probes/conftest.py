@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from maglev.probes import tls
 from tests.probes.peers import has_ipv6
+from tests.probes.zoo import certificates
 
 
 @pytest.fixture
@@ -43,7 +44,29 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The certificate, trusted by the system for the length of a test."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    _trust(certificate, monkeypatch)
+    return certificate
+
+
+@pytest.fixture(scope="session")
+def zoo_certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the certificates that the animals of the zoo have."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl command to make certificates with")
+    folder = tmp_path_factory.mktemp("zoo")
+    certificates.make(folder, openssl)
+    return folder
+
+
+@pytest.fixture
+def zoo(zoo_certificates: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, and their authority trusted by the system for the length of a test."""
+    _trust(zoo_certificates / "ca.crt", monkeypatch)
+    return zoo_certificates
+
+
+def _trust(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     tls._context.cache_clear()
     monkeypatch.setattr(tls, "_context", tls._context.__wrapped__)
-    return certificate

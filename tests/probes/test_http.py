@@ -5,7 +5,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio.testing import MockClock, memory_stream_pair
+from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 import maglev
 from maglev.core.model import ProbeResult
@@ -307,6 +307,42 @@ async def test_an_http_check_of_a_deaf_port_is_a_timeout_of_the_connection(patie
 )
 async def test_what_is_no_http_answer_fails(answer: bytes) -> None:
     assert outcome(await ask(says(answer))) == FAILED
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail ESMTP\r\n", b"<", b"\x15\x03\x03"])
+async def test_who_greets_in_another_protocol_is_not_waited_for(greeting: bytes, patient_clock: MockClock) -> None:
+    async def greets(stream: peers.Stream) -> None:
+        await stream.send_all(greeting)
+        await peers.silent(stream)
+
+    result = await ask(greets)
+
+    assert outcome(result) == FAILED
+    assert result.detail == f"no HTTP answer: it begins with {greeting!r}"
+    assert patient_clock.current_time() == 0
+
+
+async def test_an_answer_may_begin_byte_by_byte() -> None:
+    ours, theirs = memory_stream_pair()
+
+    async def drips() -> None:
+        for byte in OK:
+            await theirs.send_all(bytes((byte,)))
+            await wait_all_tasks_blocked()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drips)
+        verdict = await _Exchange(ours).judge(get(80), LOCALHOST)
+
+    assert verdict.code is Code.L7OK
+
+
+async def test_a_close_says_so() -> None:
+    for answer in (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"):
+        result = await ask(says(answer))
+
+        assert outcome(result) == FAILED
+        assert result.detail == "closed without an HTTP answer"
 
 
 async def test_a_close_at_once_fails() -> None:

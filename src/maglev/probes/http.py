@@ -21,6 +21,7 @@ MAX_HEAD = 16 * 1024  # bytes of status line and headers, and of any one line of
 MAX_INTERIM = 8  # answers 1xx before the real one
 MAX_BODY = 16 * 1024  # bytes searched, as in HAProxy; the time is linear in it, with all else standing still
 CHUNK = 16 * 1024
+START = b"HTTP/"  # of every answer; h11 would wait for the end of a head that cannot become one
 
 # For `re2.compile`, whose own cache of 128 patterns saves compiling at each probe; with more it is a millisecond or so.
 # The configuration has judged the pattern under the same options.
@@ -55,6 +56,7 @@ class _Exchange:
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._start = b""
 
     async def judge(self, spec: HttpSpec, address: IPAddress) -> Verdict:
         await self._send(_request(spec, address))
@@ -107,7 +109,17 @@ class _Exchange:
                 raise Fault(Code.L7RSP, f"no proper HTTP answer: {error}") from error
             if event is not h11.NEED_DATA:
                 return event
-            self._http.receive_data(bytes(await self._stream.receive_some(CHUNK)))
+            self._http.receive_data(await self._received())
+
+    async def _received(self) -> bytes:
+        chunk = bytes(await self._stream.receive_some(CHUNK))
+        if not chunk and self._http.their_state is h11.SEND_RESPONSE and not self._http.trailing_data[0]:
+            raise Fault(Code.L7RSP, "closed without an HTTP answer")
+        if len(self._start) < len(START):
+            self._start += chunk[:32]
+            if not self._start.startswith(START[: len(self._start)]):
+                raise Fault(Code.L7RSP, f"no HTTP answer: it begins with {self._start!r}")
+        return chunk
 
 
 def _request(spec: HttpSpec, address: IPAddress) -> h11.Request:
