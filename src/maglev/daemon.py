@@ -117,7 +117,7 @@ class Daemon:
 
     def _take(self, old: Config, new: Config) -> None:
         """Work by `new` from now on; the warmup goes on as it was, it belongs to a start."""
-        self._prober.netns = new.netns
+        self._prober.move_to(new.netns)
         self._operator.reload(dryrun.fleet_of(new), asks_anew=old.netns != new.netns)
         self._reconciler.adopt(new.lb.conf, new.lb.sync_interval_s)
         self._reconciler.sync()

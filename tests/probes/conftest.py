@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from maglev.probes import tls
+from maglev.probes import opening, tls
 from tests.probes.peers import has_ipv6
 from tests.probes.zoo import certificates
+
+
+@pytest.fixture(autouse=True)
+def sockets_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test puts in their place."""
+    monkeypatch.setattr(opening, "new_socket", opening.new_socket)
 
 
 @pytest.fixture

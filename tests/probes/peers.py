@@ -11,7 +11,8 @@ from pathlib import Path
 
 import trio
 
-from maglev.core.model import HealthCheck, HttpSpec, Policy, ProbeResult, ProbeSpec, Timing, Tls
+from maglev.core.model import HealthCheck, HttpSpec, IPAddress, Policy, ProbeResult, ProbeSpec, Timing, Tls
+from maglev.probes import Prober, opening
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 Handler = Callable[[Stream], Awaitable[None]]
@@ -188,17 +189,40 @@ def closed_port() -> int:
         return int(sock.getsockname()[1])
 
 
+async def probe(check: HealthCheck, address: IPAddress, netns: str | None = None) -> ProbeResult:
+    """One probe by a prober of its own."""
+    outcome: ProbeResult | Exception = AssertionError("a prober ended by itself")
+    async with prober(netns) as subject:
+        try:
+            outcome = await subject.probe(check, address)
+        except Exception as error:  # noqa: BLE001 - to be raised outside of the nursery, which would wrap it
+            outcome = error
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+@asynccontextmanager
+async def prober(netns: str | None = None) -> AsyncIterator[Prober]:
+    async with trio.open_nursery() as nursery:
+        subject = Prober(netns)
+        await nursery.start(subject.run)
+        yield subject
+        nursery.cancel_scope.cancel()
+
+
 MakeSocket = Callable[[int, int, int], socket.socket]
 
 
 def make_sockets_with(make: MakeSocket) -> None:
-    """For the rest of this run, `make` is asked for every new socket (family, kind, protocol) instead of the kernel."""
+    """For the rest of the test, `make` is asked for every new socket (family, kind, protocol) instead of the kernel."""
 
-    class Factory(trio.abc.SocketFactory):
-        def socket(self, family: int = -1, type: int = -1, proto: int = -1) -> trio.socket.SocketType:  # noqa: A002 - the interface's name
-            return trio.socket.from_stdlib_socket(make(family, type, proto))
+    def made(family: int, kind: int, protocol: int) -> socket.socket:
+        sock = make(family, kind, protocol)
+        sock.setblocking(False)
+        return sock
 
-    trio.socket.set_custom_socket_factory(Factory())
+    opening.new_socket = made  # conftest puts it right again
 
 
 def has_ipv6() -> bool:

@@ -9,11 +9,10 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 import maglev
 from maglev.core.model import ProbeResult
-from maglev.probes import probe
-from maglev.probes.http import MAX_BODY, MAX_HEAD, MAX_INTERIM, _Exchange, _host
-from maglev.probes.verdict import MAX_DETAIL, Code, Fault
+from maglev.probes.http import MAX_BODY, MAX_HEAD, MAX_INTERIM, _answer, _host
+from maglev.probes.verdict import MAX_DETAIL, Code, Fault, Progress, Target
 from tests.probes import peers
-from tests.probes.peers import FAILED, LOCALHOST, OK, check, get, outcome, peer, says
+from tests.probes.peers import FAILED, LOCALHOST, OK, check, get, outcome, peer, probe, says
 
 
 async def ask(handler: peers.Handler, body_regexp: str | None = None, timeout_s: float = 30.0) -> ProbeResult:
@@ -332,7 +331,7 @@ async def test_an_answer_may_begin_byte_by_byte() -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(drips)
-        verdict = await _Exchange(ours).judge(get(80), LOCALHOST)
+        verdict = await _answer(ours, get(80), Target(LOCALHOST, None), Progress())
 
     assert verdict.code is Code.L7OK
 
@@ -368,7 +367,7 @@ async def test_an_answer_counts_though_the_server_closed_before_it_took_the_requ
     await theirs.aclose()
 
     with pytest.raises(Fault) as caught:
-        await _Exchange(ours).judge(get(80), LOCALHOST)
+        await _answer(ours, get(80), Target(LOCALHOST, None), Progress())
 
     assert caught.value.verdict.code is Code.L7STS
 

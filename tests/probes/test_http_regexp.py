@@ -7,9 +7,9 @@ from maglev.config import responses
 from maglev.config.document import Scalar
 from maglev.config.responses import regexp
 from maglev.core.model import ProbeResult
-from maglev.probes import http, probe
+from maglev.probes import http
 from maglev.probes.http import MAX_BODY
-from tests.probes.peers import FAILED, LOCALHOST, check, get, outcome, peer, says
+from tests.probes.peers import FAILED, LOCALHOST, check, get, outcome, peer, probe, says
 
 PASSED = (True, "L7OK")
 

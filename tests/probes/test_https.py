@@ -5,9 +5,8 @@ import trio
 from trio.testing import MockClock
 
 from maglev.core.model import Tls
-from maglev.probes import probe
 from tests.probes import peers
-from tests.probes.peers import FAILED, LOCALHOST, OK, UNVERIFIED, check, get, outcome, peer, says
+from tests.probes.peers import FAILED, LOCALHOST, OK, UNVERIFIED, check, get, outcome, peer, probe, says
 
 
 async def test_https_passes(certificate: Path) -> None:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from maglev.core.model import IcmpSpec, IPAddress
-from maglev.probes import probe
-from maglev.probes.icmp import TOKEN_LENGTH, Echo, _without_ipv4_header, checksum
-from tests.probes.peers import LOCALHOST, check, make_sockets_with, outcome
+from maglev.probes.icmp import TOKEN_LENGTH, Echo, checksum, without_ipv4_header
+from tests.probes.peers import LOCALHOST, check, make_sockets_with, outcome, probe
 
 SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python does not name it
 PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
@@ -205,7 +204,7 @@ def test_a_damaged_reply_is_no_answer(echo: Echo, data: st.DataObject) -> None:
 
 @given(echoes, st.binary(max_size=80))
 def test_any_bytes_are_read_without_a_fault(echo: Echo, packet: bytes) -> None:
-    for message in (packet, _without_ipv4_header(packet)):
+    for message in (packet, without_ipv4_header(packet)):
         assert not echo.is_answered_by(message, has_our_identifier=True)
 
 
@@ -225,9 +224,9 @@ def test_the_checksum_of_a_known_message() -> None:
 def test_an_ipv4_header_is_taken_off_with_its_options(words: int, message: bytes) -> None:
     header = bytes((0x40 | words,)) + bytes(words * 4 - 1)
 
-    assert _without_ipv4_header(header + message) == message
+    assert without_ipv4_header(header + message) == message
 
 
 @pytest.mark.parametrize("packet", [b"", b"\x44" + bytes(30), b"\x65" + bytes(30), b"\x4f" + bytes(20)])
 def test_what_is_no_ipv4_packet_holds_no_message(packet: bytes) -> None:
-    assert _without_ipv4_header(packet) == b""
+    assert without_ipv4_header(packet) == b""

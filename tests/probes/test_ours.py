@@ -14,10 +14,10 @@ import pytest
 import trio
 
 from maglev.core.model import IcmpSpec, ProbeSpec, TcpSpec, Tls
-from maglev.probes import probe, tls
+from maglev.probes import tls
 from maglev.probes.verdict import Fault
 from tests.probes import peers
-from tests.probes.peers import LOCALHOST, UNVERIFIED, check, get, outcome, peer
+from tests.probes.peers import LOCALHOST, UNVERIFIED, check, get, outcome, peer, probe
 
 OURS = (None, "SOCKERR")
 NO_DESCRIPTOR = "cannot open a socket: Too many open files; raise maglevd's LimitNOFILE"

@@ -10,9 +10,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from maglev.control.ports import Probe
 from maglev.core.model import ProbeResult, ProbeSpec, TcpSpec
-from maglev.probes import probe
 from tests.probes import peers
-from tests.probes.peers import LOCALHOST, OK, UNVERIFIED, check, get, peer, says, says_to_anything
+from tests.probes.peers import LOCALHOST, OK, UNVERIFIED, check, get, peer, probe, says, says_to_anything
 
 SpecFor = Callable[[int], ProbeSpec]
 

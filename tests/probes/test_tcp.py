@@ -7,11 +7,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from maglev.core.model import TcpSpec, Tls
-from maglev.probes import probe
-from maglev.probes.tcp import bind_source
+from maglev.probes import opening
+from maglev.probes.opening import _bind
 from maglev.probes.verdict import Target
 from tests.probes import peers
-from tests.probes.peers import LOCALHOST, UNVERIFIED, check, peer
+from tests.probes.peers import LOCALHOST, UNVERIFIED, check, peer, probe
 
 
 async def test_an_open_port_passes() -> None:
@@ -52,10 +52,10 @@ async def test_the_probe_comes_from_the_source_address_of_the_check() -> None:
     async def notes_source(stream: peers.Stream) -> None:
         assert isinstance(stream, trio.SocketStream)
         seen.append(stream.socket.getpeername()[0])
-        await peers.silent(stream)
+        await peers.says(peers.OK)(stream)
 
     async with peer(notes_source) as port:
-        result = await probe(check(TcpSpec(port, None), ipv4_source=IPv4Address("127.0.0.77")), LOCALHOST)
+        result = await probe(check(peers.get(port), ipv4_source=IPv4Address("127.0.0.77")), LOCALHOST)
         await wait_all_tasks_blocked()
 
     assert result.passed
@@ -66,11 +66,11 @@ async def test_a_source_address_takes_no_port_of_its_own(monkeypatch: pytest.Mon
     """One that did would do for 28,000 probes at a time; the same port serves connections to many backends."""
     ports: list[int] = []
 
-    async def noted(sock: trio.socket.SocketType, target: Target) -> None:
-        await bind_source(sock, target)
+    def noted(sock: socket.socket, target: Target, kind: int) -> None:
+        _bind(sock, target, kind)
         ports.append(sock.getsockname()[1])
 
-    monkeypatch.setattr("maglev.probes.tcp.bind_source", noted)
+    monkeypatch.setattr(opening, "_bind", noted)
     async with peer(peers.silent) as port:
         result = await probe(check(TcpSpec(port, None), ipv4_source=IPv4Address("127.0.0.77")), LOCALHOST)
 
@@ -188,3 +188,23 @@ async def test_a_silent_server_is_a_timeout_of_the_handshake(patient_clock: Mock
     assert (result.passed, result.code) == (False, "L6TOUT")
     assert result.detail == "no complete TLS handshake within 3 s"
     assert patient_clock.current_time() >= 3
+
+
+async def test_a_connection_that_is_not_used_is_reset_and_leaves_nothing_behind() -> None:
+    """Closed in the usual way it would stay in TIME_WAIT here for a minute."""
+    ends: list[str] = []
+    seen = trio.Event()
+
+    async def notes_end(stream: peers.Stream) -> None:
+        try:
+            ends.append("closed" if await stream.receive_some(1) == b"" else "data")
+        except trio.BrokenResourceError:
+            ends.append("reset")
+        seen.set()
+
+    async with peer(notes_end) as port:
+        assert (await probe(check(TcpSpec(port, None)), LOCALHOST)).passed
+        with trio.fail_after(10):
+            await seen.wait()
+
+    assert ends == ["reset"]

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from maglev.probes import probe
-from tests.probes.peers import LOCALHOST, check, outcome
+from tests.probes.peers import LOCALHOST, check, outcome, probe
 from tests.probes.zoo import ANIMALS, document
 from tests.probes.zoo.animal import TIMEOUT_S, Animal
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import trio
 
+from maglev.alarms import Alarm, Alarms
 from maglev.control.lag import Lag
 from maglev.control.ports import Clock, Emit, Probe
 from maglev.core.events import ProbeDone, ProbesInconclusive, ProbeStarted
@@ -30,7 +31,7 @@ Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
 class _Watch:
     """One question, and the names of the backends that it is asked for."""
 
-    __slots__ = ("address", "asleep", "check", "due_s", "members", "scope")
+    __slots__ = ("address", "alarm", "check", "due_s", "members", "scope")
 
     def __init__(self, address: IPAddress, check: HealthCheck, due_s: float) -> None:
         self.address = address
@@ -38,7 +39,7 @@ class _Watch:
         self.due_s = due_s
         self.members: dict[str, None] = {}
         self.scope = trio.CancelScope()
-        self.asleep = trio.CancelScope()
+        self.alarm: Alarm | None = None  # while it sleeps
 
 
 class Watches:
@@ -54,12 +55,14 @@ class Watches:
         self._lag = lag
         self._complaints = Complaints()
         self._turns = trio.CapacityLimiter(at_once)
+        self._alarms = Alarms()
         self._watches: dict[Question, _Watch] = {}
         self._nursery: trio.Nursery | None = None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Probe until cancelled."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._alarms.run, name="alarms")
             for watch in self._watches.values():
                 self._start(watch, nursery)
             self._nursery = nursery
@@ -80,7 +83,8 @@ class Watches:
         watch.members[backend.name] = None
         if watch.due_s > now_s + delay_s:  # what is under way counts for the newcomer too
             watch.due_s = now_s + delay_s
-            watch.asleep.deadline = watch.due_s
+            if watch.alarm is not None:
+                watch.alarm = self._alarms.move(watch.alarm, watch.due_s)
 
     def leave(self, backend: Backend, check: HealthCheck) -> None:
         """Ask no more for `backend`, which had joined; a probe that nobody else waits for is cancelled."""
@@ -98,8 +102,7 @@ class Watches:
         with watch.scope:
             repeats = 0
             while True:
-                with trio.CancelScope(deadline=watch.due_s) as watch.asleep:
-                    await trio.sleep_forever()
+                await self._sleep(watch)
                 began_s, result = await self._ask(watch)
                 is_stalled = self._lag.stalled_since(began_s, stall_tolerance_s(watch.check.timing))
                 if is_stalled:
@@ -118,6 +121,17 @@ class Watches:
                 interval_s = self._judge(tuple(watch.members), watch.check, result)
                 # Not before now: that a timeout is longer than the interval makes nobody late.
                 watch.due_s = max(began_s + jittered_s(interval_s, self._clock.chance()), now_s)
+
+    async def _sleep(self, watch: _Watch) -> None:
+        task = trio.lowlevel.current_task()
+        alarm = watch.alarm = self._alarms.set(watch.due_s, lambda: trio.lowlevel.reschedule(task))
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._alarms.put_off(watch.alarm or alarm)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        watch.alarm = None
 
     async def _ask(self, watch: _Watch) -> tuple[float, ProbeResult]:
         try:

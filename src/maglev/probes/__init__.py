@@ -1,5 +1,5 @@
 """Probes of backends, one protocol a file; must not know what a result does to a backend's health."""
 
-from maglev.probes.run import Prober, probe
+from maglev.probes.run import Prober
 
-__all__ = ["Prober", "probe"]
+__all__ = ["Prober"]

@@ -13,6 +13,8 @@ import trio
 
 from maglev import __version__
 from maglev.core.model import HttpSpec, IPAddress
+from maglev.probes.head import plain_status
+from maglev.probes.stream import Plain, Stream
 from maglev.probes.tcp import connected
 from maglev.probes.tls import secured, why_broken
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
@@ -22,6 +24,12 @@ MAX_INTERIM = 8  # answers 1xx before the real one
 MAX_BODY = 16 * 1024  # bytes searched, as in HAProxy; the time is linear in it, with all else standing still
 CHUNK = 16 * 1024
 START = b"HTTP/"  # of every answer; h11 would wait for the end of a head that cannot become one
+
+_OTHER_HEADERS = f"User-Agent: maglev/{__version__}\r\nAccept: */*\r\nConnection: close\r\n"
+
+# h11 reads answers by what was asked. It writes no request of ours: that takes as long as reading the answer, and ours
+# differ in two words.
+_ASKED = (h11.Request(method="GET", target="/", headers=[("Host", "any"), ("Connection", "close")]), h11.EndOfMessage())
 
 # For `re2.compile`, whose own cache of 128 patterns saves compiling at each probe; with more it is a millisecond or so.
 # The configuration has judged the pattern under the same options.
@@ -33,51 +41,63 @@ _REGEXP.max_mem = 1024 * 1024
 
 async def check_http(spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
     """GET `spec.path`, over TLS where the spec says so."""
-    async with connected(target, spec.port, progress) as stream:
+    sock = await connected(target, spec.port, progress)
+    try:
         if spec.tls is None:
-            return await _answer(stream, spec, target, progress)
-        async with secured(stream, spec.tls, progress) as channel:
+            return await _answer(Plain(sock), spec, target, progress)
+        async with secured(sock, spec.tls, progress) as channel:
             return await _answer(channel, spec, target, progress)
+    finally:
+        sock.close()
 
 
-async def _answer(stream: trio.abc.Stream, spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
+async def _answer(stream: Stream, spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
     progress.phase = Phase.ANSWER
     try:
-        return await _Exchange(stream).judge(spec, target.address)
+        # A server may answer and close without reading; what it said counts, and is read next.
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(_request(spec, target.address))
+        begin = bytes(await stream.receive_some(CHUNK))
+        if spec.body_regexp is None and (plain := plain_status(begin)) is not None:
+            return _judged(*plain, spec)
+        return await _Answer(stream, begin).judged(spec)
     except trio.BrokenResourceError as error:
         # With TLS 1.3 a server that wants a certificate of ours says so only after the handshake.
         code = Code.L6RSP if isinstance(error.__cause__, ssl.SSLError) else Code.L7RSP
         raise Fault(code, f"the connection broke: {why_broken(error)}") from error
 
 
-class _Exchange:
-    """One request and its answer over `stream`."""
+def _judged(code: int, reason: bytes, spec: HttpSpec) -> Verdict:
+    """By the status alone. Raises Fault."""
+    status = f"HTTP {code} {reason.decode('latin-1')}".rstrip()
+    if not any(low <= code <= high for low, high in spec.codes):
+        raise Fault(Code.L7STS, status)
+    return Verdict(Code.L7OK, status)
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+
+class _Answer:
+    """An answer on `stream`, of which `begin` has been received."""
+
+    def __init__(self, stream: Stream, begin: bytes) -> None:
         self._stream = stream
+        self._begin: bytes | None = begin  # until it is read
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        for event in _ASKED:
+            self._http.send(event)
         self._start = b""
 
-    async def judge(self, spec: HttpSpec, address: IPAddress) -> Verdict:
-        await self._send(_request(spec, address))
+    async def judged(self, spec: HttpSpec) -> Verdict:
+        """By status and body. Raises Fault."""
         response = await self._response()
-        status = f"HTTP {response.status_code} {response.reason.decode('latin-1')}".rstrip()
-        if not any(low <= response.status_code <= high for low, high in spec.codes):
-            raise Fault(Code.L7STS, status)
+        verdict = _judged(response.status_code, bytes(response.reason), spec)
         if spec.body_regexp is None:
-            return Verdict(Code.L7OK, status)
+            return verdict
         body, is_whole = await self._body()
         text = body.decode("utf-8", "replace").encode()  # a `.` shall match what is no UTF-8 too, as in Go
         if not re2.compile(spec.body_regexp, _REGEXP).search(text):
             where = "the body" if is_whole else f"the first {MAX_BODY} bytes of the body"
             raise Fault(Code.L7RSP, f"{where} did not match response-regexp")
-        return Verdict(Code.L7OK, status)
-
-    async def _send(self, request: h11.Request) -> None:
-        head, end = self._http.send(request), self._http.send(h11.EndOfMessage())
-        # A server may answer and close without reading; what it said counts, and is read next.
-        with suppress(trio.BrokenResourceError):
-            await self._stream.send_all((head or b"") + (end or b""))
+        return verdict
 
     async def _response(self) -> h11.Response:
         for _ in range(MAX_INTERIM + 1):
@@ -112,7 +132,9 @@ class _Exchange:
             self._http.receive_data(await self._received())
 
     async def _received(self) -> bytes:
-        chunk = bytes(await self._stream.receive_some(CHUNK))
+        chunk, self._begin = self._begin, None
+        if chunk is None:
+            chunk = bytes(await self._stream.receive_some(CHUNK))
         if not chunk and self._http.their_state is h11.SEND_RESPONSE and not self._http.trailing_data[0]:
             raise Fault(Code.L7RSP, "closed without an HTTP answer")
         if len(self._start) < len(START):
@@ -122,14 +144,10 @@ class _Exchange:
         return chunk
 
 
-def _request(spec: HttpSpec, address: IPAddress) -> h11.Request:
-    headers = [
-        ("Host", spec.host or _host(address, spec.port, 443 if spec.tls else 80)),
-        ("User-Agent", f"maglev/{__version__}"),
-        ("Accept", "*/*"),
-        ("Connection", "close"),
-    ]
-    return h11.Request(method="GET", target=spec.path, headers=headers)
+def _request(spec: HttpSpec, address: IPAddress) -> bytes:
+    """The configuration lets nothing into path and host but visible ASCII."""
+    host = spec.host or _host(address, spec.port, 443 if spec.tls else 80)
+    return f"GET {spec.path} HTTP/1.1\r\nHost: {host}\r\n{_OTHER_HEADERS}\r\n".encode("ascii")
 
 
 def _host(address: IPAddress, port: int, usual_port: int) -> str:

@@ -1,19 +1,8 @@
-"""Echo request and reply, IPv4 and IPv6, one socket a probe; knows nothing of ports.
+"""One echo and its reply as messages, IPv4 and IPv6; knows no socket."""
 
-The kernel's ping socket is used where `net.ipv4.ping_group_range` lets us have one, else a raw socket, which takes
-CAP_NET_RAW. Both are connected, so that only the target is heard; a raw socket hears all its ICMP, ours or not.
-"""
-
-import secrets
 from dataclasses import dataclass
-from errno import EACCES, EPERM, EPROTONOSUPPORT
+from struct import unpack
 
-import trio
-
-from maglev.probes.tcp import bind_source, open_socket
-from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict, network_fault
-
-MAX_PACKET = 1024
 TOKEN_LENGTH = 16
 _HEADER_LENGTH = 8
 _MIN_IPV4_HEADER = 20
@@ -44,40 +33,9 @@ class Echo:
         return message[start:] == expected[start:]
 
 
-async def check_icmp(target: Target, progress: Progress) -> Verdict:
-    """Send one echo request and wait for its reply."""
-    progress.phase = Phase.ECHO
-    version = target.address.version
-    echo = Echo(version, secrets.randbits(16), 1, secrets.token_bytes(TOKEN_LENGTH))
-    with _open(target) as sock:
-        is_raw = sock.type == trio.socket.SOCK_RAW
-        await bind_source(sock, target)
-        try:
-            await sock.connect((str(target.address), 0))
-            await sock.send(echo.request)
-            while True:
-                packet = await sock.recv(MAX_PACKET)
-                message = _without_ipv4_header(packet) if is_raw and version == 4 else packet
-                if echo.is_answered_by(message, has_our_identifier=is_raw):
-                    return Verdict(Code.L4OK, "echo reply")
-        except OSError as error:
-            raise network_fault("cannot send or receive an echo", error) from error
-
-
-def _open(target: Target) -> trio.socket.SocketType:
-    protocol = trio.socket.IPPROTO_ICMP if target.address.version == 4 else trio.socket.IPPROTO_ICMPV6
-    for kind in (trio.socket.SOCK_DGRAM, trio.socket.SOCK_RAW):
-        try:
-            return open_socket(target, kind, protocol)
-        except Fault as fault:
-            if not _is_refusal(fault):
-                raise
-    raise Fault(Code.SOCKERR, "no ICMP socket may be opened: CAP_NET_RAW or net.ipv4.ping_group_range is needed")
-
-
-def _is_refusal(fault: Fault) -> bool:
-    """Whether the kernel would not give this kind of socket; another kind may do."""
-    return isinstance(fault.__cause__, OSError) and fault.__cause__.errno in (EACCES, EPERM, EPROTONOSUPPORT)
+def sequence_of(message: bytes) -> int:
+    """The sequence number of what may be a reply; -1 if it is too short for that."""
+    return int.from_bytes(message[6:8], "big") if len(message) >= _HEADER_LENGTH else -1
 
 
 def _message(kind: int, echo: Echo) -> bytes:
@@ -89,13 +47,14 @@ def _message(kind: int, echo: Echo) -> bytes:
 def checksum(message: bytes) -> int:
     """The Internet checksum (RFC 1071) of `message`."""
     padded = message + b"\0" * (len(message) % 2)
-    total = sum(int.from_bytes(padded[i : i + 2], "big") for i in range(0, len(padded), 2))
+    total: int = sum(unpack(f"!{len(padded) // 2}H", padded))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def _without_ipv4_header(packet: bytes) -> bytes:
+def without_ipv4_header(packet: bytes) -> bytes:
+    """The message in a packet as a raw socket of IPv4 hears it; nothing of what is no such packet."""
     if not packet or packet[0] >> 4 != 4:
         return b""
     length = (packet[0] & 0x0F) * 4

@@ -4,54 +4,69 @@ from typing import assert_never
 
 import trio
 
+from maglev.alarms import Alarms
 from maglev.core.model import HealthCheck, HttpSpec, IcmpSpec, IPAddress, ProbeResult, ProbeSpec, TcpSpec
+from maglev.probes.echoes import Echoes
 from maglev.probes.http import check_http
-from maglev.probes.icmp import check_icmp
 from maglev.probes.tcp import check_tcp
-from maglev.probes.verdict import Fault, Progress, Target, Verdict, sentence, timed_out
-
-
-async def probe(check: HealthCheck, address: IPAddress) -> ProbeResult:
-    """Probe `address` once, as `check` says; whatever backend, network or this machine do wrong is a result."""
-    target = Target(address, check.source_for(address))
-    timeout_s = check.timing.timeout_s
-    progress = Progress()
-    verdict: Verdict | None = None
-    began = trio.current_time()
-    with trio.move_on_after(timeout_s):
-        verdict = await _judge(check.spec, target, progress)
-    if verdict is None:
-        verdict = timed_out(progress.phase, timeout_s)
-    duration_s = trio.current_time() - began
-    return ProbeResult(verdict.passed, verdict.code.value, sentence(verdict.detail), duration_s)
-
-
-async def _judge(spec: ProbeSpec, target: Target, progress: Progress) -> Verdict:
-    try:
-        match spec:
-            case TcpSpec():
-                return await check_tcp(spec, target, progress)
-            case HttpSpec():
-                return await check_http(spec, target, progress)
-            case IcmpSpec():
-                return await check_icmp(target, progress)
-            case _:
-                assert_never(spec)
-    except Fault as fault:
-        return fault.verdict
+from maglev.probes.verdict import Fault, Progress, Target, TooLate, Verdict, sentence, timed_out
 
 
 class Prober:
-    """Makes probes; `netns` names the network namespace whose sockets they use, None for our own."""
+    """Makes probes while it runs, with sockets in the network namespace `netns`, or where we are if that is None."""
 
     def __init__(self, netns: str | None) -> None:
-        self.netns = netns
+        self._netns = netns
+        self._alarms = Alarms()
+        self._echoes: Echoes | None = None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep what probes share, until cancelled."""
-        task_status.started()
-        await trio.sleep_forever()
+        """Hold what probes share, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._alarms.run, name="alarms")
+            self._echoes = Echoes(nursery)
+            task_status.started()
+            await trio.sleep_forever()
+
+    def move_to(self, netns: str | None) -> None:
+        """Open sockets in this namespace from now on."""
+        if netns != self._netns and self._echoes is not None:
+            self._echoes.let_go(self._netns)
+        self._netns = netns
 
     async def probe(self, check: HealthCheck, address: IPAddress) -> ProbeResult:
-        """Probe `address` once, as `check` says."""
-        return await probe(check, address)
+        """Probe `address` once, as `check` says; whatever backend, network or this machine do wrong is a result."""
+        target = Target(address, check.source_for(address), self._netns)
+        timeout_s = check.timing.timeout_s
+        progress = Progress()
+        began = trio.current_time()
+        alarm = self._alarms.set(began + timeout_s, progress.end)
+        try:
+            verdict = await self._judge(check.spec, target, progress)
+        finally:
+            self._alarms.put_off(alarm)
+        if verdict is None or progress.is_late:
+            verdict = timed_out(progress.phase, timeout_s)
+        duration_s = trio.current_time() - began
+        return ProbeResult(verdict.passed, verdict.code.value, sentence(verdict.detail), duration_s)
+
+    async def _judge(self, spec: ProbeSpec, target: Target, progress: Progress) -> Verdict | None:
+        """None: it gave up at its deadline."""
+        try:
+            match spec:
+                case TcpSpec():
+                    return await check_tcp(spec, target, progress)
+                case HttpSpec():
+                    return await check_http(spec, target, progress)
+                case IcmpSpec() if self._echoes is not None:
+                    return await self._echoes.check(target, progress)
+                case IcmpSpec():
+                    raise RuntimeError("a prober has to run before it can hear echoes")
+                case _:
+                    assert_never(spec)
+        except Fault as fault:
+            return fault.verdict
+        except (TooLate, trio.ClosedResourceError):
+            if not progress.is_late:
+                raise
+            return None

@@ -1,6 +1,7 @@
 """The TLS handshake of a probe, and the words for how a connection breaks; knows nothing of what follows."""
 
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +16,10 @@ TlsStream = trio.SSLStream[trio.SocketStream]
 
 
 @asynccontextmanager
-async def secured(stream: trio.SocketStream, tls: Tls, progress: Progress) -> AsyncIterator[TlsStream]:
-    """TLS over `stream`, which stays the one to close; past its handshake. Raises Fault."""
+async def secured(sock: socket.socket, tls: Tls, progress: Progress) -> AsyncIterator[TlsStream]:
+    """TLS over `sock`, which stays the one to close; past its handshake. Raises Fault."""
     progress.phase = Phase.HANDSHAKE
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     context = _context(verifies=tls.verify, checks_name=tls.verify and tls.server_name is not None)
     # https_compatible: the end of the connection counts as the end, with close_notify or without.
     channel = trio.SSLStream(stream, context, server_hostname=tls.server_name, https_compatible=True)

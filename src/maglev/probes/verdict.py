@@ -3,6 +3,7 @@
 import enum
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 
@@ -49,21 +50,37 @@ class Phase(enum.Enum):
     HANDSHAKE = (Code.L6TOUT, "no complete TLS handshake")
     ANSWER = (Code.L7TOUT, "no complete HTTP answer")
     ECHO = (Code.L4TOUT, "no echo reply")
+    ECHO_LOST = (Code.SOCKERR, "replies were lost here, as the socket's buffer was full: raise net.core.rmem_max; none")
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a probe came; the probe writes it, the one who holds the deadline reads it."""
+    """How far a probe came: the probe writes it, the one who holds the deadline reads it, and has it `give_up` then.
+
+    What a probe raises or returns after it is late counts for nothing.
+    """
 
     phase: Phase = Phase.CONNECT
+    is_late: bool = False
+    give_up: Callable[[], None] | None = None
+
+    def end(self) -> None:
+        """The deadline has come."""
+        self.is_late = True
+        if self.give_up is not None:
+            self.give_up()
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to probe, and the source address to bind; None leaves that to the kernel."""
+    """Whom to probe, the source address to bind and the network namespace to be in.
+
+    None leaves the source to the kernel, and the namespace as it is.
+    """
 
     address: IPAddress
     source: IPAddress | None
+    netns: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,10 @@ class Verdict:
     def passed(self) -> bool | None:
         """None when the fault is ours."""
         return None if self.code is Code.SOCKERR else self.code in PASSING
+
+
+class TooLate(Exception):
+    """A probe gave up at its deadline; never leaves this package."""
 
 
 class Fault(Exception):
@@ -116,6 +137,8 @@ def timed_out(phase: Phase, timeout_s: float) -> Verdict:
 
 def sentence(detail: str) -> str:
     """`detail` in printable ASCII on one line, cut to MAX_DETAIL; what a peer sent must not reach a terminal raw."""
+    if len(detail) <= MAX_DETAIL and detail.isascii() and detail.isprintable():
+        return detail
     ascii_only = detail.encode("ascii", "backslashreplace").decode("ascii")
     visible = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in ascii_only)
     return visible if len(visible) <= MAX_DETAIL else f"{visible[: MAX_DETAIL - 3]}..."

@@ -1,0 +1,52 @@
+"""A connection as the HTTP probe sees it, with TLS or without; knows nothing of what is said over it."""
+
+import socket
+from typing import Protocol
+
+import trio
+
+
+class Stream(Protocol):
+    """A connection, plain or secured. Both raise trio.BrokenResourceError when it breaks."""
+
+    async def send_all(self, data: bytes) -> None:
+        """Send all of it."""
+        ...
+
+    async def receive_some(self, max_bytes: int) -> bytes | bytearray:
+        """Up to so many bytes; none when the other side has closed."""
+        ...
+
+
+class Plain:
+    """A connection without TLS; it tries before it waits."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    async def send_all(self, data: bytes) -> None:
+        """As in Stream."""
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self._sock.send(data[sent:])
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._sock)
+            except OSError as error:
+                raise trio.BrokenResourceError from error
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        """As in Stream."""
+        waited = False
+        while True:
+            try:
+                received = self._sock.recv(max_bytes)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._sock)
+                waited = True
+            except OSError as error:
+                raise trio.BrokenResourceError from error
+            else:
+                if not waited:  # who sends faster than we read must not keep everybody else from their turn
+                    await trio.lowlevel.checkpoint()
+                return received
