@@ -90,7 +90,7 @@ def test_those_put_off_do_not_pile_up_until_their_time(live: int) -> None:
         alarms.put_off(alarms.set(86400.0 + n, lambda: None))
 
     assert len(alarms._heap) <= 2 * live + _FEW
-    assert {each for each in alarms._heap if each.ring is not None} == set(kept)
+    assert {each for _, _, each in alarms._heap if each.ring is not None} == set(kept)
 
 
 @given(

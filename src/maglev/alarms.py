@@ -10,32 +10,29 @@ from math import inf
 
 import trio
 
-GRAIN_S = 0.002
+GRAIN_S = 0.005
 BURST = 32
-"""Alarms that ring before everybody else has a turn. What they wake is work: with more at once, whoever shares the loop is
-late; with fewer, each probe of an overloaded machine is only later."""
+"""Alarms that ring before everybody else has a turn. What they wake is work: with more at once, whoever shares the loop
+is late; so each probe of an overloaded machine is later, and nothing stands still."""
 
 _FEW = 1024
 
 
 class Alarm:
-    """Set for `when_s`, on trio's clock; `ring` is None once it rang or was put off."""
+    """`ring` is None once it rang or was put off."""
 
-    __slots__ = ("ring", "when_s")
+    __slots__ = ("ring",)
 
-    def __init__(self, when_s: float, ring: Callable[[], None]) -> None:
-        self.when_s = when_s
+    def __init__(self, ring: Callable[[], None]) -> None:
         self.ring: Callable[[], None] | None = ring
-
-    def __lt__(self, other: "Alarm") -> bool:
-        return self.when_s < other.when_s
 
 
 class Alarms:
     """Alarms may be set before `run` began; they ring while it runs."""
 
     def __init__(self) -> None:
-        self._heap: list[Alarm] = []
+        self._heap: list[tuple[float, int, Alarm]] = []
+        self._serial = 0
         self._live = 0
         self._asleep: trio.CancelScope | None = None
 
@@ -43,18 +40,19 @@ class Alarms:
         """Ring until cancelled."""
         task_status.started()
         while True:
-            first_s = self._heap[0].when_s if self._heap else inf
+            first_s = self._heap[0][0] if self._heap else inf
             with trio.CancelScope(deadline=max(first_s, trio.current_time() + GRAIN_S)) as self._asleep:
                 await trio.sleep_forever()
             while self._ring_until(trio.current_time()):
                 await trio.lowlevel.checkpoint()
 
     def set(self, when_s: float, ring: Callable[[], None]) -> Alarm:
-        """Have `ring` called then, or soon if that is past; it must neither block nor raise."""
-        alarm = Alarm(when_s, ring)
-        heapq.heappush(self._heap, alarm)
+        """Have `ring` called at `when_s` on trio's clock, or soon if that is past; it must neither block nor raise."""
+        alarm = Alarm(ring)
+        self._serial += 1
+        heapq.heappush(self._heap, (when_s, self._serial, alarm))
         self._live += 1
-        if self._heap[0] is alarm and self._asleep is not None and when_s < self._asleep.deadline:
+        if self._heap[0][2] is alarm and self._asleep is not None and when_s < self._asleep.deadline:
             self._asleep.deadline = when_s
         return alarm
 
@@ -65,7 +63,7 @@ class Alarms:
         alarm.ring = None
         self._live -= 1
         if len(self._heap) > 2 * self._live + _FEW:  # they would lie there until their time
-            self._heap = [each for each in self._heap if each.ring is not None]
+            self._heap = [each for each in self._heap if each[2].ring is not None]
             heapq.heapify(self._heap)
 
     def move(self, alarm: Alarm, when_s: float) -> Alarm:
@@ -80,9 +78,9 @@ class Alarms:
         """Ring what is due, the earliest first; whether there may be more."""
         heap = self._heap
         for _ in range(BURST):
-            if not heap or heap[0].when_s > now_s:
+            if not heap or heap[0][0] > now_s:
                 return False
-            alarm = heapq.heappop(heap)
+            alarm = heapq.heappop(heap)[2]
             if alarm.ring is not None:
                 ring, alarm.ring = alarm.ring, None
                 self._live -= 1

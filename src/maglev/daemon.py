@@ -88,24 +88,24 @@ class Daemon:
             signals.stopped_by(self._stop_asked.set, signal.SIGTERM, signal.SIGINT),
             signals.heard_by(self._reloader.ask, signal.SIGHUP),
         ):
-            async with trio.open_nursery() as vpp_nursery:
+            async with trio.open_nursery() as base_nursery:
                 async with trio.open_nursery() as probe_nursery:
                     async with trio.open_nursery() as serving_nursery:
                         await serving_nursery.start(self._commands.run, name="commands")
                         await serving_nursery.start(Serving(self._servers()).run, name="serving")
-                        await probe_nursery.start(self._lag.run, name="lag")
-                        await probe_nursery.start(self._prober.run, name="prober")
+                        await base_nursery.start(self._lag.run, name="lag")
+                        await base_nursery.start(self._prober.run, name="prober")
                         await probe_nursery.start(self._checker.run, name="checker")
                         await serving_nursery.start(self._reloader.run, name="reloader")
                         if self._options.vpp_api_addr:
-                            vpp_nursery.start_soon(self._keep_vpp, name="vpp")
+                            base_nursery.start_soon(self._keep_vpp, name="vpp")
                         serving_nursery.start_soon(_collect_rarely, name="garbage")
                         self._announce()
                         await self._stop_asked.wait()
                         serving_nursery.cancel_scope.cancel()
                     probe_nursery.cancel_scope.cancel()
                 await self._finish_writing()
-                vpp_nursery.cancel_scope.cancel()
+                base_nursery.cancel_scope.cancel()
         logs.note(logging.INFO, "stopped", table="left in VPP as it is")
 
     async def _finish_writing(self) -> None:

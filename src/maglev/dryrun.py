@@ -116,12 +116,14 @@ async def _health(config: Config) -> HealthStatus:
     """Of every backend, or as far as it is known when the warmup would be over."""
     prober, lag = probes.Prober(config.netns), Lag(logs.write, lambda _: None)
     checker = Checker(fleet_of(config), prober.probe, logs.write, Clock(time.time_ns, random.random), lag)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(prober.run, name="prober")
-        await nursery.start(lag.run, name="lag")
-        await nursery.start(checker.run, name="checker")
-        with trio.move_on_after(config.lb.startup_max_delay_s):
-            while any(status.health.state is State.UNKNOWN for status in checker.health.value.backends.values()):
-                await checker.health.changed(checker.health.value)
-        nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as base_nursery:  # for what has to outlive those who probe
+        await base_nursery.start(prober.run, name="prober")
+        await base_nursery.start(lag.run, name="lag")
+        async with trio.open_nursery() as probe_nursery:
+            await probe_nursery.start(checker.run, name="checker")
+            with trio.move_on_after(config.lb.startup_max_delay_s):
+                while any(status.health.state is State.UNKNOWN for status in checker.health.value.backends.values()):
+                    await checker.health.changed(checker.health.value)
+            probe_nursery.cancel_scope.cancel()
+        base_nursery.cancel_scope.cancel()
     return checker.health.value

@@ -17,7 +17,7 @@ from maglev.core.model import IcmpSpec, ProbeSpec, TcpSpec, Tls
 from maglev.probes import tls
 from maglev.probes.verdict import Fault
 from tests.probes import peers
-from tests.probes.peers import LOCALHOST, UNVERIFIED, check, get, outcome, peer, probe
+from tests.probes.peers import LOCALHOST, UNVERIFIED, check, get, outcome, peer, probe, prober
 
 OURS = (None, "SOCKERR")
 NO_DESCRIPTOR = "cannot open a socket: Too many open files; raise maglevd's LimitNOFILE"
@@ -48,8 +48,9 @@ def fail_to_connect_with(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("spec", EVERY)
 async def test_without_a_descriptor_nothing_is_known_of_the_backend(spec: ProbeSpec) -> None:
-    with no_descriptor_left():
-        result = await probe(check(spec), LOCALHOST)
+    async with prober() as subject:
+        with no_descriptor_left():
+            result = await subject.probe(check(spec), LOCALHOST)
 
     assert outcome(result) == OURS
     assert result.detail == NO_DESCRIPTOR
@@ -57,10 +58,10 @@ async def test_without_a_descriptor_nothing_is_known_of_the_backend(spec: ProbeS
 
 async def test_with_descriptors_again_the_backend_is_judged_again() -> None:
     spec = TcpSpec(peers.closed_port(), None)
-    with no_descriptor_left():
-        await probe(check(spec), LOCALHOST)
-
-    assert outcome(await probe(check(spec), LOCALHOST)) == (False, "L4CON")
+    async with prober() as subject:
+        with no_descriptor_left():
+            await subject.probe(check(spec), LOCALHOST)
+        assert outcome(await subject.probe(check(spec), LOCALHOST)) == (False, "L4CON")
 
 
 @pytest.mark.parametrize(

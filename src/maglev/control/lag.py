@@ -49,8 +49,7 @@ class Lag:
         """
         if self._due_s is not None and trio.current_time() - self._due_s > tolerance_s:
             return True
-        rank = min(max(_length(tolerance_s) - 1, 0), _RANKS - 1)
-        return any(ended_at_s > began_s for ended_at_s in self._ended_at_s[rank:])
+        return self._ended_at_s[min(max(_length(tolerance_s) - 1, 0), _RANKS - 1)] > began_s
 
     def _beat(self, now_s: float, late_s: float) -> None:
         self._observe(late_s)

@@ -7,6 +7,7 @@ probes are under way. One that overlapped a stall of our own loop says nothing, 
 import zlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -15,7 +16,7 @@ from maglev.control.lag import Lag
 from maglev.control.ports import Clock, Emit, Probe
 from maglev.core.events import ProbeDone, ProbesInconclusive, ProbeStarted
 from maglev.core.model import Backend, HealthCheck, IPAddress, ProbeResult, probe_type
-from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, stall_tolerance_s
+from maglev.core.pacing import Complaints, first_probe_delay_s, jittered_s, second_probe_s, stall_tolerance_s
 
 MAX_PROBES_AT_ONCE = 4096
 """Each holds a file descriptor. So many that 10,000 silent backends are known in three timeouts."""
@@ -31,12 +32,14 @@ Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
 class _Watch:
     """One question, and the names of the backends that it is asked for."""
 
-    __slots__ = ("address", "alarm", "check", "due_s", "members", "scope")
+    __slots__ = ("address", "alarm", "check", "due_s", "kind", "members", "scope", "share")
 
-    def __init__(self, address: IPAddress, check: HealthCheck, due_s: float) -> None:
+    def __init__(self, address: IPAddress, check: HealthCheck, due_s: float, share: float) -> None:
         self.address = address
         self.check = check
+        self.kind = probe_type(check.spec)
         self.due_s = due_s
+        self.share = share  # its place among all, in [0, 1)
         self.members: dict[str, None] = {}
         self.scope = trio.CancelScope()
         self.alarm: Alarm | None = None  # while it sleeps
@@ -55,6 +58,7 @@ class Watches:
         self._lag = lag
         self._complaints = Complaints()
         self._turns = trio.CapacityLimiter(at_once)
+        self._now_s = trio.lowlevel.current_clock().current_time  # trio's own way to it takes five times as long
         self._alarms = Alarms()
         self._watches: dict[Question, _Watch] = {}
         self._nursery: trio.Nursery | None = None
@@ -71,11 +75,11 @@ class Watches:
 
     def join(self, backend: Backend, check: HealthCheck, *, at_once: bool) -> None:
         """Ask for `backend` from now on: `at_once`, or within a short while, spread over it by name."""
-        now_s = trio.current_time()
-        delay_s = 0.0 if at_once else first_probe_delay_s(_share(backend.name), check.timing.fast_interval_s)
+        now_s, share = self._now_s(), zlib.crc32(backend.name.encode()) / 2**32
+        delay_s = 0.0 if at_once else first_probe_delay_s(share, check.timing.fast_interval_s)
         watch = self._watches.get((backend.address, check))
         if watch is None:
-            watch = self._watches[backend.address, check] = _Watch(backend.address, check, now_s + delay_s)
+            watch = self._watches[backend.address, check] = _Watch(backend.address, check, now_s + delay_s, share)
             watch.members[backend.name] = None
             if self._nursery is not None:
                 self._start(watch, self._nursery)
@@ -99,35 +103,38 @@ class Watches:
         nursery.start_soon(self._ask_again_and_again, watch, name=f"probe {watch.address} {watch.check.name}")
 
     async def _ask_again_and_again(self, watch: _Watch) -> None:
+        check, kind = watch.check, watch.kind
+        tolerance_s = stall_tolerance_s(check.timing)
+        repeats, is_first = 0, True
         with watch.scope:
-            repeats = 0
             while True:
                 await self._sleep(watch)
                 began_s, result = await self._ask(watch)
-                is_stalled = self._lag.stalled_since(began_s, stall_tolerance_s(watch.check.timing))
+                is_stalled = self._lag.stalled_since(began_s, tolerance_s)
                 if is_stalled:
                     result = replace(result, passed=None, detail=f"maglevd stood still meanwhile; {result.detail}")
-                kind = probe_type(watch.check.spec)
                 for name in watch.members:
                     self._emit(ProbeDone(name, kind, result))
-                now_s = trio.current_time()
                 if is_stalled and repeats < MAX_REPEATS:
                     repeats += 1
-                    watch.due_s = now_s
+                    watch.due_s = self._now_s()
                     continue
                 repeats = 0
                 if not is_stalled:
-                    self._complain(watch, kind, result)
-                interval_s = self._judge(tuple(watch.members), watch.check, result)
+                    self._complain(watch, result)
+                interval_s = self._judge(watch.members, check, result)
+                if is_first:
+                    interval_s, is_first = second_probe_s(watch.share, interval_s), False
                 # Not before now: that a timeout is longer than the interval makes nobody late.
-                watch.due_s = max(began_s + jittered_s(interval_s, self._clock.chance()), now_s)
+                watch.due_s = max(began_s + jittered_s(interval_s, self._clock.chance()), self._now_s())
 
     async def _sleep(self, watch: _Watch) -> None:
         task = trio.lowlevel.current_task()
-        alarm = watch.alarm = self._alarms.set(watch.due_s, lambda: trio.lowlevel.reschedule(task))
+        watch.alarm = self._alarms.set(watch.due_s, partial(trio.lowlevel.reschedule, task))
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            self._alarms.put_off(watch.alarm or alarm)
+            if watch.alarm is not None:
+                self._alarms.put_off(watch.alarm)
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
@@ -139,20 +146,15 @@ class Watches:
         except trio.WouldBlock:
             await self._turns.acquire()
         try:
-            began_s = trio.current_time()
-            kind = probe_type(watch.check.spec)
+            began_s = self._now_s()
             for name in watch.members:
-                self._emit(ProbeStarted(name, kind, began_s - watch.due_s))
+                self._emit(ProbeStarted(name, watch.kind, began_s - watch.due_s))
             return began_s, await self._probe(watch.check, watch.address)
         finally:
             self._turns.release()
 
-    def _complain(self, watch: _Watch, kind: str, result: ProbeResult) -> None:
+    def _complain(self, watch: _Watch, result: ProbeResult) -> None:
         reason = result.detail if result.passed is None else None
         for name in watch.members:
-            if self._complaints.is_news(name, reason, trio.current_time()):
-                self._emit(ProbesInconclusive(name, kind, result.code, result.detail))
-
-
-def _share(name: str) -> float:
-    return zlib.crc32(name.encode()) / 2**32
+            if self._complaints.is_news(name, reason, self._now_s()):
+                self._emit(ProbesInconclusive(name, watch.kind, result.code, result.detail))

@@ -22,6 +22,13 @@ def first_probe_delay_s(name_share: float, fast_interval_s: float) -> float:
     return name_share * min(fast_interval_s, FIRST_PROBE_WITHIN_S)
 
 
+def second_probe_s(name_share: float, interval_s: float) -> float:
+    """Seconds from the first probe to the second: so many that long intervals are spread over their whole length."""
+    if interval_s <= FIRST_PROBE_WITHIN_S:
+        return interval_s
+    return FIRST_PROBE_WITHIN_S + name_share * (interval_s - FIRST_PROBE_WITHIN_S)
+
+
 def probe_interval_s(health: Health, passed: bool | None, policy: Policy, timing: Timing) -> float:
     """Seconds to the next probe, after one that `passed`, or was inconclusive (None).
 
@@ -67,6 +74,8 @@ class Complaints:
 
     def is_news(self, backend: str, reason: str | None, now_s: float) -> bool:
         """Take in a result of `backend`, None for one that is conclusive; True when the reason is to be told now."""
+        if reason is None and not self._reasons:
+            return False
         before = self._reasons.pop(backend, None)
         if before is not None:
             self._backends[before] -= 1

@@ -15,7 +15,7 @@ from maglev import __version__
 from maglev.core.model import HttpSpec, IPAddress
 from maglev.probes.head import plain_status
 from maglev.probes.stream import Plain, Stream
-from maglev.probes.tcp import connected
+from maglev.probes.tcp import Exchange, asked, tcp_socket
 from maglev.probes.tls import secured, why_broken
 from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
 
@@ -39,32 +39,33 @@ _REGEXP.never_capture = True  # only whether it matches is asked
 _REGEXP.max_mem = 1024 * 1024
 
 
-async def check_http(spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
+async def check_http(spec: HttpSpec, target: Target, progress: Progress, exchange: Exchange) -> Verdict:
     """GET `spec.path`, over TLS where the spec says so."""
-    sock = await connected(target, spec.port, progress)
+    request = _request(spec, target.address)
+    sock = tcp_socket(target)
     try:
         if spec.tls is None:
-            return await _answer(Plain(sock), spec, target, progress)
+            begin = await asked(sock, target, spec.port, request, progress, exchange)
+            return await _judge(Plain(sock), begin, spec)
+        await asked(sock, target, spec.port, None, progress, exchange)
         async with secured(sock, spec.tls, progress) as channel:
-            return await _answer(channel, spec, target, progress)
-    finally:
-        sock.close()
-
-
-async def _answer(stream: Stream, spec: HttpSpec, target: Target, progress: Progress) -> Verdict:
-    progress.phase = Phase.ANSWER
-    try:
-        # A server may answer and close without reading; what it said counts, and is read next.
-        with suppress(trio.BrokenResourceError):
-            await stream.send_all(_request(spec, target.address))
-        begin = bytes(await stream.receive_some(CHUNK))
-        if spec.body_regexp is None and (plain := plain_status(begin)) is not None:
-            return _judged(*plain, spec)
-        return await _Answer(stream, begin).judged(spec)
+            progress.phase = Phase.ANSWER
+            # A server may answer and close without reading; what it said counts, and is read next.
+            with suppress(trio.BrokenResourceError):
+                await channel.send_all(request)
+            return await _judge(channel, bytes(await channel.receive_some(CHUNK)), spec)
     except trio.BrokenResourceError as error:
         # With TLS 1.3 a server that wants a certificate of ours says so only after the handshake.
         code = Code.L6RSP if isinstance(error.__cause__, ssl.SSLError) else Code.L7RSP
         raise Fault(code, f"the connection broke: {why_broken(error)}") from error
+    finally:
+        sock.close()
+
+
+async def _judge(stream: Stream, begin: bytes, spec: HttpSpec) -> Verdict:
+    if spec.body_regexp is None and (plain := plain_status(begin)) is not None:
+        return _judged(*plain, spec)
+    return await _Answer(stream, begin).judged(spec)
 
 
 def _judged(code: int, reason: bytes, spec: HttpSpec) -> Verdict:

@@ -6,6 +6,7 @@ import trio
 
 from maglev.alarms import Alarms
 from maglev.core.model import HealthCheck, HttpSpec, IcmpSpec, IPAddress, ProbeResult, ProbeSpec, TcpSpec
+from maglev.probes.connections import Connections
 from maglev.probes.echoes import Echoes
 from maglev.probes.http import check_http
 from maglev.probes.tcp import check_tcp
@@ -18,12 +19,14 @@ class Prober:
     def __init__(self, netns: str | None) -> None:
         self._netns = netns
         self._alarms = Alarms()
+        self._connections = Connections()
         self._echoes: Echoes | None = None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold what probes share, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._alarms.run, name="alarms")
+            nursery.start_soon(self._connections.run, name="connections")
             self._echoes = Echoes(nursery)
             task_status.started()
             await trio.sleep_forever()
@@ -55,9 +58,9 @@ class Prober:
         try:
             match spec:
                 case TcpSpec():
-                    return await check_tcp(spec, target, progress)
+                    return await check_tcp(spec, target, progress, self._connections.exchange)
                 case HttpSpec():
-                    return await check_http(spec, target, progress)
+                    return await check_http(spec, target, progress, self._connections.exchange)
                 case IcmpSpec() if self._echoes is not None:
                     return await self._echoes.check(target, progress)
                 case IcmpSpec():

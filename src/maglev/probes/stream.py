@@ -7,11 +7,7 @@ import trio
 
 
 class Stream(Protocol):
-    """A connection, plain or secured. Both raise trio.BrokenResourceError when it breaks."""
-
-    async def send_all(self, data: bytes) -> None:
-        """Send all of it."""
-        ...
+    """What is heard on a connection, plain or secured. Raises trio.BrokenResourceError when it breaks."""
 
     async def receive_some(self, max_bytes: int) -> bytes | bytearray:
         """Up to so many bytes; none when the other side has closed."""
@@ -23,17 +19,6 @@ class Plain:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-
-    async def send_all(self, data: bytes) -> None:
-        """As in Stream."""
-        sent = 0
-        while sent < len(data):
-            try:
-                sent += self._sock.send(data[sent:])
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._sock)
-            except OSError as error:
-                raise trio.BrokenResourceError from error
 
     async def receive_some(self, max_bytes: int) -> bytes:
         """As in Stream."""
