@@ -131,6 +131,15 @@ def test_check_accepts_a_good_config(site: Site) -> None:
     assert "valid, 1 frontends, 1 backends" in maglevd.output
 
 
+def test_a_missing_namespace_is_told_and_maglevd_goes_on(site: Site) -> None:
+    site.config.write_text(site.config.read_text() + "\n  healthchecker: {netns: maglev-test-none}\n")
+    with running("maglev.entry", site.arguments, site.log) as maglevd:
+        maglevd.until_says("cannot enter network namespace maglev-test-none")
+        assert site.state() == "unknown"
+        assert maglevd.stop() == 0
+    assert "WARNING probe-inconclusive backend=a type=http code=SOCKERR" in maglevd.output
+
+
 def test_a_vpp_without_a_needed_message_is_one_line_and_status_3(site: Site) -> None:
     behind = site.directory / "behind.sock"
     arguments = ["--api-socket", str(behind), "--stats-socket", str(site.stats)]
