@@ -105,7 +105,7 @@ class Connections:
         descriptor = sock.fileno()
         exchange = self._exchanges[descriptor] = _Exchange(sock, request, progress)
         self._epoll.register(descriptor, _EVENTS)
-        progress.give_up = partial(self._end, descriptor, exchange, outcome.Error(TooLate()))
+        progress.give_up = partial(self._give_up, descriptor, exchange)
 
         def abort(_: object) -> trio.lowlevel.Abort:
             self._forget(descriptor)
@@ -116,6 +116,9 @@ class Connections:
             raise TooLate
         progress.give_up = partial(_close, sock)
         return heard
+
+    def _give_up(self, descriptor: int, exchange: _Exchange) -> None:
+        self._end(descriptor, exchange, outcome.Error(TooLate()))
 
     def _step(self, descriptor: int, events: int) -> None:
         exchange = self._exchanges[descriptor]
