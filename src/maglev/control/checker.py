@@ -91,7 +91,8 @@ class Checker:
         changes = [(old, new) for old, new in changes if new is not old]
         self._follow(changes, is_order=False, asks_anew=asks_anew)
         self._backends = Snapshot(after)
-        self._frontends_of = _by_backend(fleet.frontends.values())
+        if not self._has_exactly(fleet.frontends):
+            self._frontends_of = _by_backend(fleet.frontends.values())
         for old, new in changes:
             self._tell(old, new)
         touched = {
@@ -101,6 +102,12 @@ class Checker:
             for frontend in self._frontends_of[new.backend.name]
         }
         self._take_frontends(fleet.frontends, touched, now_ns)
+
+    def _has_exactly(self, frontends: Mapping[str, Frontend]) -> bool:
+        before = self._frontends
+        return len(before) == len(frontends) and all(
+            name in before and before[name].frontend is frontend for name, frontend in frontends.items()
+        )
 
     def _take_frontends(self, frontends: Mapping[str, Frontend], touched: Collection[str], now_ns: int) -> None:
         before, after = self._frontends, dict[str, FrontendStatus]()

@@ -51,7 +51,9 @@ class Operator:
         """Take `fleet` for what the file says now; objects that are the same as before did not change."""
         self._intent = surviving(self._intent, self._file.frontends, fleet.frontends)
         self._file = fleet
-        running = {name: self._running(frontend) for name, frontend in fleet.frontends.items()}
+        running = dict(fleet.frontends)
+        for name in {place[0] for place in self._intent}:
+            running[name] = self._running(fleet.frontends[name])
         self._checker.reload(Fleet(fleet.backends, running, fleet.history), asks_anew=asks_anew)
 
     def _running(self, frontend: Frontend) -> Frontend:

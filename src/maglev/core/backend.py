@@ -52,6 +52,8 @@ def reloaded(status: BackendStatus, backend: Backend, now_ns: int, history: int,
     - Another check, or `asks_anew`, starts at unknown; what was known stands until it has answered.
     """
     before = status.backend
+    if backend is before and not asks_anew and len(status.transitions) <= history:
+        return status
     kept = replace(status, backend=backend, transitions=status.transitions[:history])
     state = status.health.state
     if backend.enabled is not before.enabled:
@@ -67,7 +69,7 @@ def reloaded(status: BackendStatus, backend: Backend, now_ns: int, history: int,
         why = "its health check changed" if backend.check != before.check else "probes have another network namespace"
         after = _moved(kept, unknown(_policy(backend)), now_ns, RELOAD, why, history)
         return replace(after, stands=status.counts_as) if after.health.state is State.UNKNOWN else after
-    return kept if len(kept.transitions) < len(status.transitions) or backend is not before else status
+    return kept
 
 
 def _policy(backend: Backend) -> Policy | None:
