@@ -41,7 +41,7 @@ INTERVAL_S = BACKENDS / 5_000  # 5,000 probes a second
 WINDOW_S = 3.0 if QUICK else 8.0
 BARE = 5_000 if QUICK else 20_000  # bare probes
 CALIBRATION_S = 2.0
-IN_FLIGHT = 2_048  # probes under way at once, at most
+IN_FLIGHT = 4_096  # probes under way at once, at most
 COMFORT, COMFORT_WITHIN = 0.6, 0.06  # of a core
 OVERLOAD = 2.0  # times what it can do
 
