@@ -1,5 +1,6 @@
 """Reloads of a real file, in a thread, while the loop goes on."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import trio
 from maglev.config.model import Config
 from maglev.config.parse import load
 from maglev.core.events import ConfigReloaded, Event, ReloadRefused
+from maglev.errors import Unavailable
 from maglev.reloading import Reloader
 from tests.config.samples import VALID, changed
 
@@ -105,3 +107,44 @@ async def test_asking_often_before_it_began_asks_once(desk: Desk) -> None:
             while len(desk.events) < 2:
                 await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
+
+
+async def test_who_asks_while_one_is_read_shares_the_next_reading(desk: Desk) -> None:
+    answers: list[object] = []
+
+    async def ask(call: Callable[[], Awaitable[object]]) -> None:
+        answers.append(await call())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(ask, desk.reloader.reload)
+            nursery.start_soon(ask, desk.reloader.check)
+        desk.path.write_text(changed("rise: 1", "rise: 0"))
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(50):
+            nursery.start_soon(ask, desk.reloader.reload)
+
+    assert len(answers) == 150
+    assert len(desk.events) <= 2  # one for those of the beginning, one for those who came later
+    assert isinstance(desk.events[-1], ReloadRefused)
+
+
+async def test_who_waits_for_a_reading_that_is_cancelled_is_told(desk: Desk) -> None:
+    told: list[str] = []
+
+    async def ask() -> None:
+        try:
+            await desk.reloader.reload()
+        except Unavailable as error:
+            told.append(str(error))
+
+    async with trio.open_nursery() as others, trio.open_nursery() as leader:
+        leader.start_soon(desk.reloader.check)  # has the turn
+        await trio.lowlevel.checkpoint()
+        leader.start_soon(desk.reloader.reload)
+        await trio.lowlevel.checkpoint()
+        others.start_soon(ask)
+        await trio.lowlevel.checkpoint()
+        leader.cancel_scope.cancel()
+
+    assert told == ["maglevd is stopping"]

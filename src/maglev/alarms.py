@@ -63,7 +63,7 @@ class Alarms:
         alarm.ring = None
         self._live -= 1
         if len(self._heap) > 2 * self._live + _FEW:  # they would lie there until their time
-            self._heap = [each for each in self._heap if each[2].ring is not None]
+            self._heap[:] = [each for each in self._heap if each[2].ring is not None]
             heapq.heapify(self._heap)
 
     def move(self, alarm: Alarm, when_s: float) -> Alarm:

@@ -72,15 +72,29 @@ class Commands:
                 settle()
 
         async def carry_out() -> None:
+            settle = partial(answer.set_exception, Unavailable("maglevd is stopping"))
             try:
                 settle = partial(answer.set_result, await call())
             except MaglevError as error:
                 settle = partial(answer.set_exception, error)
+            finally:
+                post(settle)
+
+        def begin(nursery: trio.Nursery) -> None:
+            try:
+                nursery.start_soon(carry_out)
+            except RuntimeError:  # trio's word for a nursery that has closed
+                post(partial(answer.set_exception, Unavailable("maglevd is stopping")))
+
+        def post(settle: Callable[[], None]) -> None:
             with suppress(RuntimeError):  # the serving loop may have ended meanwhile
                 loop.call_soon_threadsafe(tell, settle)
 
         token, nursery = self._token, self._nursery
         if token is None or nursery is None:
             raise Unavailable("maglevd is starting", hint="try again in a moment")
-        token.run_sync_soon(nursery.start_soon, carry_out)
+        try:
+            token.run_sync_soon(begin, nursery)
+        except trio.RunFinishedError as error:
+            raise Unavailable("maglevd is stopping") from error
         return await answer

@@ -26,7 +26,6 @@ from maglev.control.operator import Operator
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.control.sampler import Sampler
-from maglev.control.watching import MAX_PROBES_AT_ONCE
 from maglev.core.events import Event, VppConnected
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
@@ -59,7 +58,7 @@ class Daemon:
         self._lag = Lag(self._emit, self._counters.observe_lag)
         fleet = dryrun.fleet_of(config)
         self._checker = Checker(
-            fleet, self._prober.probe, self._emit, self._clock, self._lag, at_once=_probes_at_once()
+            fleet, self._prober.probe, self._emit, self._clock, self._lag, at_once=dryrun.probes_at_once()
         )
         self._operator = Operator(self._checker, fleet, self._emit)
         self._reloader = Reloader(
@@ -82,11 +81,15 @@ class Daemon:
         """The newest of everything; safe from any thread, as each part is one frozen reference."""
         return Status(self._checker.health.value, self._vpp, self._reconciler.lb.value, self._sampler.sample.value)
 
+    def reload_soon(self) -> None:
+        """Read the configuration anew, as SIGHUP asks for."""
+        self._reloader.ask()
+
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
         with (
             signals.stopped_by(self._stop_asked.set, signal.SIGTERM, signal.SIGINT),
-            signals.heard_by(self._reloader.ask, signal.SIGHUP),
+            signals.heard_by(self.reload_soon, signal.SIGHUP),
         ):
             async with trio.open_nursery() as base_nursery:
                 async with trio.open_nursery() as probe_nursery:
@@ -189,6 +192,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = read_options(argv)
+    hangups: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: hangups.append(number))  # till the daemon hears it, not deadly
     gc.disable()  # nothing of a config is garbage, and looking for it takes a quarter of the time of a large one
     try:
         config = load(options.config, vpp_in_use=bool(options.vpp_api_addr))
@@ -207,7 +212,7 @@ def _main(argv: Sequence[str] | None) -> int:
     _allow_many_descriptors()
     failures: list[MaglevError] = []
     try:
-        trio.run(_run, config, options)
+        trio.run(_run, config, options, hangups)
     except* MaglevError as group:
         failures = list(leaves(group))
     for error in failures:
@@ -215,8 +220,14 @@ def _main(argv: Sequence[str] | None) -> int:
     return EXIT_FAILED if failures else EXIT_OK
 
 
-async def _run(config: Config, options: Options) -> None:
-    await (dryrun.run(config, options) if options.dry_run else Daemon(config, options).run())
+async def _run(config: Config, options: Options, hangups: Sequence[int]) -> None:
+    if options.dry_run:
+        await dryrun.run(config, options)
+        return
+    daemon = Daemon(config, options)
+    if hangups:  # the file may have changed after it was read
+        daemon.reload_soon()
+    await daemon.run()
 
 
 def spare_collections() -> None:
@@ -240,12 +251,6 @@ def _allow_many_descriptors() -> None:
     """As many as the machine's owner lets us have: hundreds of probes may be under way beside the connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _probes_at_once() -> int:
-    """As many as there may be, but no more than half of our descriptors: others need some, too."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(MAX_PROBES_AT_ONCE, max(soft // 2, 1))
 
 
 def _say(text: str) -> None:

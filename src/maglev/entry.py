@@ -6,6 +6,7 @@ import signal
 def maglevd() -> None:
     """Run maglevd: until the daemon takes over its signals, Ctrl-C just ends the process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # no configuration has been read yet
     from maglev.daemon import main  # imported late on purpose: it takes most of the start
 
     main()

@@ -1,9 +1,10 @@
 """Reads the configuration anew: checked whole in a thread of its own, taken over in one step, told either way.
 
-A large file takes seconds to read, in which the loop goes on probing and writing. One is read at a time.
+A large file takes seconds to read, in which the loop goes on probing and writing, at half its speed. So one is read at
+a time, and whoever asks meanwhile shares the answer of the next reading with all others who do.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import trio
@@ -13,6 +14,46 @@ from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.control.ports import Emit
 from maglev.core.events import ConfigReloaded, ReloadRefused
+from maglev.errors import Unavailable
+
+Work = Callable[[], Awaitable[ConfigFaults | None]]
+
+
+class _Round:
+    """One reading, for all who asked before it began."""
+
+    def __init__(self) -> None:
+        self.ended = trio.Event()
+        self.is_done = False
+        self.faults: ConfigFaults | None = None
+
+
+class _Shared:
+    """Does `work` whenever asked, while nobody else has the `turn`."""
+
+    def __init__(self, work: Work, turn: trio.Lock) -> None:
+        self._work = work
+        self._turn = turn
+        self._next: _Round | None = None  # that has not begun
+
+    async def __call__(self) -> ConfigFaults | None:
+        """What comes of work that began after this call. Raises Unavailable."""
+        if (shared := self._next) is not None:
+            await shared.ended.wait()
+            if not shared.is_done:
+                raise Unavailable("maglevd is stopping")
+            return shared.faults
+        own = self._next = _Round()
+        try:
+            async with self._turn:
+                self._next = None
+                own.faults = await self._work()
+                own.is_done = True
+                return own.faults
+        finally:
+            if self._next is own:
+                self._next = None
+            own.ended.set()
 
 
 class Reloader:
@@ -34,7 +75,8 @@ class Reloader:
         self._emit = emit
         self._now_ns = now_ns
         self._vpp_in_use = vpp_in_use
-        self._turn = trio.Lock()
+        turn = trio.Lock()
+        self._checking, self._reloading = _Shared(self._check, turn), _Shared(self._reload, turn)
         self._is_asked = trio.Event()
 
     def ask(self) -> None:
@@ -50,21 +92,29 @@ class Reloader:
             await self.reload()
 
     async def check(self) -> ConfigFaults | None:
-        """What is wrong with the file as it is now; changes nothing."""
+        """What is wrong with the file as it is now; changes nothing. Raises Unavailable."""
+        return await self._checking()
+
+    async def reload(self) -> ConfigFaults | None:
+        """Take the file over as it is now, or, if anything is wrong with it, nothing of it; returns what is wrong.
+
+        Raises Unavailable.
+        """
+        return await self._reloading()
+
+    async def _check(self) -> ConfigFaults | None:
         read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
         return read if isinstance(read, ConfigFaults) else None
 
-    async def reload(self) -> ConfigFaults | None:
-        """Take the file over as it is now, or, if anything is wrong with it, nothing of it; returns what is wrong."""
-        async with self._turn:
-            read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
-            if isinstance(read, ConfigFaults):
-                self._emit(ReloadRefused(tuple(map(str, read.faults))))
-                return read
-            old, self._config = self._config, read.config
-            self._take(old, read.config)
-            self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends))
-            return None
+    async def _reload(self) -> ConfigFaults | None:
+        read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
+        if isinstance(read, ConfigFaults):
+            self._emit(ReloadRefused(tuple(map(str, read.faults))))
+            return read
+        old, self._config = self._config, read.config
+        self._take(old, read.config)
+        self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends))
+        return None
 
     def _read(self, old: Config) -> Change | ConfigFaults:
         try:

@@ -181,7 +181,9 @@ async def test_a_timeout_longer_than_the_interval_makes_nobody_late(autojump_clo
     assert {event.late_s for event in bench.journal.of(ProbeStarted)} == {0.0}
 
 
-async def test_a_probe_that_overlapped_a_stall_says_nothing_and_is_repeated_at_once(autojump_clock: MockClock) -> None:
+async def test_a_failure_that_overlapped_a_stall_counts_for_nobody_and_is_repeated(
+    autojump_clock: MockClock,
+) -> None:
     stalls = iter([True, False])
 
     async def fails(_: IPAddress) -> ProbeResult:
@@ -205,9 +207,7 @@ async def test_a_probe_that_overlapped_a_stall_says_nothing_and_is_repeated_at_o
     assert round(bench.asked[1] - bench.asked[0], 3) == 10.01
 
 
-async def test_repeating_has_a_bound_after_which_the_pace_is_that_of_any_inconclusive_probe(
-    autojump_clock: MockClock,
-) -> None:
+async def test_who_is_stalled_again_and_again_sees_a_dead_backend_all_the_same(autojump_clock: MockClock) -> None:
     async def stalls(_: IPAddress) -> ProbeResult:
         await trio.sleep(0.01)
         autojump_clock.jump(10)
@@ -218,8 +218,23 @@ async def test_repeating_has_a_bound_after_which_the_pace_is_that_of_any_inconcl
         bench.watches.join(backend(1), CHECK, at_once=True)
         await bench.judging.is_told.wait()
 
-    assert len(bench.journal.of(ProbeDone)) == 1 + MAX_REPEATS
-    assert bench.judging.told[0][1].passed is None
+    assert bench.judging.told == [(("b1",), FAIL)]
+    assert [event.result.passed for event in bench.journal.of(ProbeDone)] == [None] * MAX_REPEATS + [False]
+
+
+async def test_an_answer_counts_however_late_we_are(autojump_clock: MockClock) -> None:
+    async def stalls(_: IPAddress) -> ProbeResult:
+        await trio.sleep(0.01)
+        autojump_clock.jump(10)
+        return PASS
+
+    bench = Bench(stalls)
+    async with bench.running():
+        bench.watches.join(backend(1), CHECK, at_once=True)
+        await bench.judging.is_told.wait()
+
+    assert bench.judging.told == [(("b1",), PASS)]
+    assert bench.journal.of(ProbeDone)[0].result == PASS
 
 
 async def test_a_stall_before_a_probe_or_a_short_one_is_no_excuse(autojump_clock: MockClock) -> None:

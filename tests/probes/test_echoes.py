@@ -160,7 +160,7 @@ async def test_a_socket_that_breaks_is_our_fault_and_the_next_probe_has_another(
                 nursery.start_soon(ask)
             await trio.testing.wait_all_tasks_blocked()
             assert subject._echoes is not None
-            subject._echoes.let_go(None)
+            subject._echoes.let_go(idle_only=False)
 
         assert [outcome(result) for result in results] == [OURS] * 3
         assert (await subject.probe(check(IcmpSpec()), LOCALHOST)).passed

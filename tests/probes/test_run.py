@@ -1,6 +1,7 @@
 """What holds for every probe, whatever its protocol: one deadline, no exception, no socket left behind."""
 
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -162,3 +163,51 @@ async def test_a_mistake_of_ours_is_no_result() -> None:
             await probe(check(get(port, body_regexp="(")), LOCALHOST)
 
     assert opened.states == ["closed"]
+
+
+async def test_an_answer_that_waits_for_us_at_the_deadline_counts(autojump_clock: MockClock) -> None:
+    """We stood still, as with SIGSTOP, while the answer came: the alarm rings before anybody has read it."""
+    asked, may_answer, answered = (threading.Event() for _ in range(3))
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(4096)
+            asked.set()
+            may_answer.wait(30)
+            connection.sendall(OK)
+            answered.set()
+            connection.recv(4096)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        async with peers.prober() as subject, trio.open_nursery() as nursery:
+            results: list[ProbeResult] = []
+
+            async def ask() -> None:
+                results.append(await subject.probe(check(get(listener.getsockname()[1]), 5), LOCALHOST))
+
+            nursery.start_soon(ask)
+            while not asked.is_set():
+                await trio.lowlevel.checkpoint()
+            may_answer.set()
+            assert answered.wait(30)
+            autojump_clock.jump(60)
+        server.join()
+
+    assert results[0].passed
+
+
+async def test_a_connection_that_stands_at_the_deadline_counts(autojump_clock: MockClock) -> None:
+    async with peer(peers.silent) as port, peers.prober() as subject:
+        for _ in range(20):  # whether the alarm or the connection is seen first is a matter of chance
+            results: list[ProbeResult] = []
+
+            async def ask(results: list[ProbeResult] = results) -> None:
+                results.append(await subject.probe(check(tcp(port), 5), LOCALHOST))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                await trio.lowlevel.checkpoint()
+                autojump_clock.jump(60)
+            assert results[0].passed

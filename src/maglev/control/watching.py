@@ -1,7 +1,8 @@
 """Asks the questions: one task for each (address, check), whoever shares it; knows no state of any backend.
 
 A question is due at a time. It waits for its turn in a queue, first come, first served, as no more than `at_once`
-probes are under way. One that overlapped a stall of our own loop says nothing, and is asked again at once.
+probes are under way. A failure that overlapped a stall of our own loop says nothing, and is asked again at once; a pass
+counts, as no lateness of ours makes a dead backend answer.
 """
 
 import zlib
@@ -22,7 +23,8 @@ MAX_PROBES_AT_ONCE = 4096
 """Each holds a file descriptor. So many that 10,000 silent backends are known in three timeouts."""
 
 MAX_REPEATS = 3
-"""Of a probe that overlapped a stall; after that it waits as any other, as repeating is work, too."""
+"""Of a probe that failed and overlapped a stall. The next failure counts: who is stalled again and again would else
+never see a backend die, and that all of them failed for our own lateness is not to be believed."""
 
 Question = tuple[IPAddress, HealthCheck]
 Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
@@ -109,19 +111,22 @@ class Watches:
         with watch.scope:
             while True:
                 await self._sleep(watch)
+                if not watch.members:  # the last one left in this very moment
+                    return
                 began_s, result = await self._ask(watch)
-                is_stalled = self._lag.stalled_since(began_s, tolerance_s)
-                if is_stalled:
+                is_doubtful = (
+                    result.passed is False and repeats < MAX_REPEATS and self._lag.stalled_since(began_s, tolerance_s)
+                )
+                if is_doubtful:
                     result = replace(result, passed=None, detail=f"maglevd stood still meanwhile; {result.detail}")
                 for name in watch.members:
                     self._emit(ProbeDone(name, kind, result))
-                if is_stalled and repeats < MAX_REPEATS:
+                if is_doubtful:
                     repeats += 1
                     watch.due_s = self._now_s()
                     continue
                 repeats = 0
-                if not is_stalled:
-                    self._complain(watch, result)
+                self._complain(watch, result)
                 interval_s = self._judge(watch.members, check, result)
                 if is_first:
                     interval_s, is_first = second_probe_s(watch.share, interval_s), False

@@ -12,7 +12,7 @@ from functools import partial
 import outcome
 import trio
 
-from maglev.probes.verdict import Phase, Progress, TooLate
+from maglev.probes.verdict import Phase, Progress, TooLate, our_fault
 
 BURST = 128  # connections looked after before everybody else has a turn
 CHUNK = 16 * 1024  # bytes heard at once
@@ -94,7 +94,7 @@ class Connections:
         """Connect `sock`, send `request`, and return the first bytes heard, none if the other side closed at once.
 
         Without a request that is all once the connection stands. `sock` is the caller's to go on with, and to close.
-        Raises CannotConnect, OSError when it breaks afterwards, and TooLate.
+        Raises CannotConnect, OSError when it breaks afterwards, TooLate, and Fault for a fault of ours.
         """
         try:
             sock.connect(to)
@@ -103,8 +103,11 @@ class Connections:
         except OSError as error:
             raise CannotConnect(error) from error
         descriptor = sock.fileno()
+        try:
+            self._epoll.register(descriptor, _EVENTS)
+        except OSError as error:
+            raise our_fault("cannot watch a socket", error) from error
         exchange = self._exchanges[descriptor] = _Exchange(sock, request, progress)
-        self._epoll.register(descriptor, _EVENTS)
         progress.give_up = partial(self._give_up, descriptor, exchange)
 
         def abort(_: object) -> trio.lowlevel.Abort:
@@ -117,8 +120,15 @@ class Connections:
         progress.give_up = partial(_close, sock)
         return heard
 
-    def _give_up(self, descriptor: int, exchange: _Exchange) -> None:
+    def _give_up(self, descriptor: int, exchange: _Exchange) -> bool:
+        if self._exchanges.get(descriptor) is exchange:
+            own = select.poll()
+            own.register(descriptor, select.POLLIN | select.POLLOUT | select.POLLRDHUP)
+            for _, events in own.poll(0):  # bits that mean the same to epoll
+                self._step(descriptor, events)
+        is_waiting = self._exchanges.get(descriptor) is exchange
         self._end(descriptor, exchange, outcome.Error(TooLate()))
+        return is_waiting
 
     def _step(self, descriptor: int, events: int) -> None:
         exchange = self._exchanges[descriptor]
@@ -140,6 +150,7 @@ class Connections:
         self._epoll.unregister(descriptor)
 
 
-def _close(sock: socket.socket) -> None:
+def _close(sock: socket.socket) -> bool:
     trio.lowlevel.notify_closing(sock)
     sock.close()
+    return True

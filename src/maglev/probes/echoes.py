@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 from errno import EACCES, EBADF, ENOBUFS, EPERM, EPROTONOSUPPORT
+from functools import partial
 
 import trio
 
@@ -48,10 +49,10 @@ class Echoes:
         family = socket.AF_INET if target.address.version == 4 else socket.AF_INET6
         return await self._line(target).ask(socket.inet_ntop(family, target.address.packed), progress)
 
-    def let_go(self, netns: str | None) -> None:
-        """Close the sockets of this namespace."""
+    def let_go(self, *, idle_only: bool) -> None:
+        """Close the sockets, or those that nobody waits for: what is needed again is opened again."""
         for key, line in list(self._lines.items()):
-            if key[2] == netns:
+            if not (idle_only and line.is_busy):
                 del self._lines[key]
                 line.close()
 
@@ -100,6 +101,11 @@ class _Line:
         """Whether another one has to be opened."""
         return self._sock.fileno() == -1
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a probe waits for its reply."""
+        return bool(self._waiting)
+
     def close(self) -> None:
         """Hear no more: who still waits is told that this machine is at fault."""
         self._scope.cancel()
@@ -111,7 +117,7 @@ class _Line:
         echo = Echo(self._version, self._identifier, self._sequence, secrets.token_bytes(TOKEN_LENGTH))
         waiting = self._waiting[echo.sequence] = _Waiting(echo, address)
         self._sequence = (self._sequence + 1) % 0x10000
-        progress.give_up = waiting.ended.set
+        progress.give_up = partial(self._give_up, waiting)
         lost = self._lost()
         try:
             self._send(echo.request, address)
@@ -143,6 +149,16 @@ class _Line:
             for waiting in self._waiting.values():
                 waiting.fault = fault
                 waiting.ended.set()
+
+    def _give_up(self, waiting: _Waiting) -> bool:
+        if not self.is_closed:
+            try:
+                self._hear()
+            except OSError as error:  # `run` will find it too
+                waiting.fault = our_fault("cannot hear echoes", error)
+        is_waiting = not waiting.ended.is_set() and waiting.fault is None
+        waiting.ended.set()
+        return is_waiting
 
     def _send(self, request: bytes, address: str) -> None:
         try:
@@ -194,7 +210,10 @@ class _Line:
         """How many packets found the buffer full so far."""
         if self.is_closed:
             return 0
-        found = self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        try:
+            found = self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        except OSError:  # a kernel before 4.12 does not tell
+            return 0
         return int(_MEMINFO.unpack(found)[-1]) if len(found) == _MEMINFO.size else 0
 
 

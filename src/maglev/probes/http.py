@@ -46,7 +46,7 @@ async def check_http(spec: HttpSpec, target: Target, progress: Progress, exchang
     try:
         if spec.tls is None:
             begin = await asked(sock, target, spec.port, request, progress, exchange)
-            return await _judge(Plain(sock), begin, spec)
+            return await _judge(Plain(sock, progress), begin, spec)
         await asked(sock, target, spec.port, None, progress, exchange)
         async with secured(sock, spec.tls, progress) as channel:
             progress.phase = Phase.ANSWER

@@ -32,9 +32,9 @@ class Prober:
             await trio.sleep_forever()
 
     def move_to(self, netns: str | None) -> None:
-        """Open sockets in this namespace from now on."""
-        if netns != self._netns and self._echoes is not None:
-            self._echoes.let_go(self._netns)
+        """Open sockets in this namespace from now on, and let go of those that no check may use any more."""
+        if self._echoes is not None:
+            self._echoes.let_go(idle_only=netns == self._netns)
         self._netns = netns
 
     async def probe(self, check: HealthCheck, address: IPAddress) -> ProbeResult:
@@ -69,7 +69,9 @@ class Prober:
                     assert_never(spec)
         except Fault as fault:
             return fault.verdict
-        except (TooLate, trio.ClosedResourceError):
+        except TooLate:
+            return None
+        except trio.ClosedResourceError:
             if not progress.is_late:
                 raise
             return None

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import trio
 
+from maglev.probes.verdict import Progress, TooLate
+
 
 class Stream(Protocol):
     """What is heard on a connection, plain or secured. Raises trio.BrokenResourceError when it breaks."""
@@ -17,8 +19,9 @@ class Stream(Protocol):
 class Plain:
     """A connection without TLS; it tries before it waits."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, progress: Progress) -> None:
         self._sock = sock
+        self._progress = progress
 
     async def receive_some(self, max_bytes: int) -> bytes:
         """As in Stream."""
@@ -27,6 +30,8 @@ class Plain:
             try:
                 received = self._sock.recv(max_bytes)
             except BlockingIOError:
+                if self._progress.is_over:
+                    raise TooLate from None
                 await trio.lowlevel.wait_readable(self._sock)
                 waited = True
             except OSError as error:

@@ -63,7 +63,7 @@ async def asked(
         heard = await exchange(sock, (host, port), request, progress)
     except CannotConnect as error:
         raise network_fault("cannot connect", error.error) from error.error
-    except OSError as error:
+    except OSError as error:  # it broke: only who sends a request can hear of that
         raise trio.BrokenResourceError from error
     # On our own addresses the kernel may pick the probed port as source port, and a socket can meet itself.
     if port >= _UNPRIVILEGED and sock.getsockname()[:2] == (host, port):

@@ -10,15 +10,17 @@ from functools import cache
 import trio
 
 from maglev.core.model import Tls
-from maglev.probes.verdict import Code, Fault, Phase, Progress, our_fault
+from maglev.probes.verdict import Code, Fault, Phase, Progress, TooLate, our_fault
 
 TlsStream = trio.SSLStream[trio.SocketStream]
 
 
 @asynccontextmanager
 async def secured(sock: socket.socket, tls: Tls, progress: Progress) -> AsyncIterator[TlsStream]:
-    """TLS over `sock`, which stays the one to close; past its handshake. Raises Fault."""
+    """TLS over `sock`, which stays the one to close; past its handshake. Raises Fault and TooLate."""
     progress.phase = Phase.HANDSHAKE
+    if progress.is_over:  # the connection stood at the last moment
+        raise TooLate
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     context = _context(verifies=tls.verify, checks_name=tls.verify and tls.server_name is not None)
     # https_compatible: the end of the connection counts as the end, with close_notify or without.

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
+from errno import EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM, ETIMEDOUT
 
 from maglev.core.model import IPAddress
 
@@ -33,13 +33,14 @@ PASSING = frozenset({Code.L4OK, Code.L6OK, Code.L7OK})
 
 # On a socket in use, what only our own kernel can say. EPERM is its firewall or its full conntrack table; EACCES is not
 # here, as ICMPv6 from the network causes it too.
-_OURS = frozenset({EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
+_OURS = frozenset({EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM})
 _NO_PORT = "no local port is free: widen net.ipv4.ip_local_port_range"
 _REMEDIES = {
     EADDRINUSE: _NO_PORT,
     EADDRNOTAVAIL: "no address of that family here, or no free port: see net.ipv4.ip_local_port_range",
     EMFILE: "raise maglevd's LimitNOFILE",
     ENFILE: "raise fs.file-max",
+    ENOSPC: "raise fs.epoll.max_user_watches",
 }
 
 
@@ -57,18 +58,19 @@ class Phase(enum.Enum):
 class Progress:
     """How far a probe came: the probe writes it, the one who holds the deadline reads it, and has it `give_up` then.
 
-    What a probe raises or returns after it is late counts for nothing.
+    `give_up` looks once more, as an answer may wait that we were too late to read: false if it is there. After the
+    deadline nobody waits any more (`is_over`), and what a probe does after it gave up (`is_late`) counts for nothing.
     """
 
     phase: Phase = Phase.CONNECT
+    is_over: bool = False
     is_late: bool = False
-    give_up: Callable[[], None] | None = None
+    give_up: Callable[[], bool] | None = None
 
     def end(self) -> None:
         """The deadline has come."""
-        self.is_late = True
-        if self.give_up is not None:
-            self.give_up()
+        self.is_over = True
+        self.is_late = self.give_up is None or self.give_up()
 
 
 @dataclass(frozen=True, slots=True)
