@@ -27,6 +27,7 @@ from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.control.sampler import Sampler
 from maglev.core.events import Event, VppConnected
+from maglev.core.health import State
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
 from maglev.core.warmup import Warmup
@@ -102,6 +103,7 @@ class Daemon:
                         await serving_nursery.start(self._reloader.run, name="reloader")
                         if self._options.vpp_api_addr:
                             base_nursery.start_soon(self._keep_vpp, name="vpp")
+                            serving_nursery.start_soon(self._tell_the_end_of_the_warmup, name="warmup")
                         serving_nursery.start_soon(_collect_rarely, name="garbage")
                         self._announce()
                         await self._stop_asked.wait()
@@ -125,6 +127,19 @@ class Daemon:
         self._reconciler.adopt(new.lb.conf, new.lb.sync_interval_s)
         self._reconciler.sync()
         self._sampler.adopt(new.lb.stats_interval_s)
+
+    async def _tell_the_end_of_the_warmup(self) -> None:
+        await trio.sleep(self._warmup.max_delay_s)
+        backends = self._checker.health.value.backends.values()
+        unknown = [status.backend.name for status in backends if status.health.state is State.UNKNOWN]
+        if unknown:
+            logs.note(
+                logging.WARNING,
+                "warmup-over",
+                unknown=len(unknown),
+                such_as=unknown[0],
+                hint="nothing is known of them, so they get no traffic: probe-inconclusive or their timeouts say why",
+            )
 
     def _announce(self) -> None:
         health = self._checker.health.value

@@ -13,6 +13,8 @@ from maglev.core.pacing import (
     FIRST_PROBE_WITHIN_S,
     INCONCLUSIVE_AT_LEAST_S,
     JITTER,
+    REMIND_AFTER_S,
+    TELL_AGAIN_AFTER_S,
     TOLERATED_AT_MOST_S,
     TOLERATED_SHARE,
 )
@@ -45,10 +47,12 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"a timeout ends up to {1000 * GRAIN_S:g} ms late" in WORDS
     assert f"measured** {1 / BEAT_S:g} times a second" in WORDS
     assert TOLERATED_SHARE == 0.25
-    assert f"a quarter of its timeout, {1000 * TOLERATED_AT_MOST_S:g} ms at most" in WORDS
-    assert f"after {MAX_REPEATS} repeats in a row" in WORDS
+    assert f"a quarter of the timeout, {1000 * TOLERATED_AT_MOST_S:g} ms at most" in WORDS
+    assert f"After {MAX_REPEATS} repeats in a row the next failure counts" in WORDS
     assert f"begun {BURST} at a time" in WORDS
     assert AT_LEAST == 3
+    assert f"every {REMIND_AFTER_S / 60:g} minutes while it lasts" in WORDS
+    assert TELL_AGAIN_AFTER_S == 60
 
 
 def test_every_code_and_every_state_is_told() -> None:

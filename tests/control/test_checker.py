@@ -165,6 +165,21 @@ async def test_a_failover_is_told_with_the_pools_and_is_a_warning(autojump_clock
     assert changes[-1][1:] == ("p0", Level.INFO)
 
 
+async def test_a_start_on_another_pool_than_the_first_is_a_warning(autojump_clock: MockClock) -> None:
+    """The fallback has no check, so it takes the traffic from the first moment: that is no change of anything."""
+    probes, journal = FakeProbes(), Journal()
+    probes.down |= {backend(1).address, backend(2).address}
+    backends = [backend(1), backend(2), backend(3, check=None)]
+    subject = checker(probes, journal, backends, [frontend("www", VIP, {"b1": 1, "b2": 1}, {"b3": 1})])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(subject.run)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+
+    (told,) = journal.of(ActivePoolChanged)
+    assert (told.before, told.after, told.level) == (None, "p1", Level.WARNING)
+
+
 async def test_history_is_bounded(autojump_clock: MockClock) -> None:
     probes = FakeProbes()
     subject = checker(probes, Journal(), [backend(1)], [])

@@ -14,7 +14,7 @@ from maglev.control.operator import Operator
 from maglev.core.desired import Effective, FrontendState
 from maglev.core.events import BackendTransition, FrontendTransition, ProbeStarted, UplinkSuspected, WeightSaid
 from maglev.core.health import Order, State
-from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, ProbeResult
+from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, ProbeResult, TcpSpec
 from maglev.core.status import HealthStatus
 from maglev.errors import ConfigError, NotFound, Refused
 from tests.control.fakes import CHECK, VIP, VIP2, FakeProbes, Journal, backend, clock, fleet, frontend, punctual
@@ -116,8 +116,8 @@ async def test_only_the_frontends_that_a_change_touches_are_other_objects(autoju
 async def test_a_changed_check_is_asked_soon_and_no_weight_is_lost_meanwhile(autojump_clock: MockClock) -> None:
     async with running() as site:
         weights = site.cells("www")
-        slower = replace(CHECK, timing=replace(CHECK.timing, interval_s=300))
-        site.backends = [replace(each, check=slower) for each in site.backends]
+        other = replace(CHECK, spec=TcpSpec(81, None), timing=replace(CHECK.timing, interval_s=300))
+        site.backends = [replace(each, check=other) for each in site.backends]
         asked = site.asked(1)
         site.reload()
         assert [site.state(name) for name in ("b1", "b2")] == [State.UNKNOWN, State.UNKNOWN]
@@ -131,9 +131,27 @@ async def test_a_changed_check_is_asked_soon_and_no_weight_is_lost_meanwhile(aut
     assert [event.after for event in site.journal.of(FrontendTransition)] == [FrontendState.UP] * 2
 
 
+async def test_another_interval_keeps_the_health_and_one_failure_is_no_outage(autojump_clock: MockClock) -> None:
+    async with running() as site:
+        before = site.health
+        slower = replace(CHECK, timing=replace(CHECK.timing, interval_s=20))
+        site.backends = [replace(each, check=slower) for each in site.backends]
+        site.reload()
+        assert site.health.backends["b1"].health == before.backends["b1"].health
+        assert not site.health.moved_since(before)
+        site.probes.down.add(backend(1).address)
+        await trio.sleep(1)
+        assert site.state("b1") is State.UP
+        site.probes.down.clear()
+        await trio.sleep(100)
+        asked = site.asked(1)
+        await trio.sleep(200)
+        assert site.asked(1) == asked + 10
+
+
 async def test_a_changed_check_that_fails_takes_the_weight_at_its_first_answer(autojump_clock: MockClock) -> None:
     async with running() as site:
-        site.backends = [replace(backend(1), check=replace(CHECK, name="other")), site.backends[1]]
+        site.backends = [replace(backend(1), check=replace(CHECK, spec=TcpSpec(81, None))), site.backends[1]]
         site.probes.down.add(backend(1).address)
         site.reload()
         await trio.sleep(1)
@@ -228,6 +246,8 @@ async def test_names_that_do_not_exist_are_told(autojump_clock: MockClock) -> No
     for names, kind in ((("x", "p0", "b1"), "frontend"), (("www", "x", "b1"), "pool"), (("www", "p0", "x"), "backend")):
         with pytest.raises(NotFound, match=f"there is no {kind}"):
             site.operator.set_weight(*names, 1, flush=False)
+    with pytest.raises(ConfigError, match="a flush goes with a weight of 0"):
+        site.operator.set_weight("www", "p0", "b1", 5, flush=True)
     with pytest.raises(ConfigError, match="from 0 to 100"):
         site.operator.set_weight("www", "p0", "b1", 101, flush=False)
     assert not site.journal.events

@@ -80,6 +80,15 @@ class Model:
             pass
         elif new.address != old.address:
             self.begin()
+        elif not asks_anew and new.check and old.check and new.check.spec == old.check.spec:
+            rise, room = new.check.policy.rise, new.check.policy.rise + new.check.policy.fall - 1
+            missing = old.check.policy.rise + old.check.policy.fall - 1 - self.passes
+            if self.word == "up":
+                self.passes = max(room - missing, rise)
+            elif self.word == "down":
+                self.passes = min(self.passes, rise - 1)
+            else:
+                self.passes = rise - 1
         elif new.check != old.check or (asks_anew and new.check):
             stood = self.counts_as
             self.begin()
@@ -182,3 +191,19 @@ def test_what_stood_before_a_changed_check_stands_until_it_answers_however_often
 
     assert life.judged(status, UNSURE, 9, HISTORY).counts_as is State.UP
     assert life.judged(status, FAIL, 9, HISTORY).counts_as is State.DOWN
+
+
+def test_another_interval_or_fall_keeps_what_was_found() -> None:
+    status = up(WEB)
+    for _ in range(3):
+        status = life.judged(status, PASS, 2, HISTORY)
+    assert status.health == Health(State.UP, 4)
+    patient = replace(check(1, rise=3, fall=5), timing=Timing(9, 9, 9, 9))
+    after = life.reloaded(status, replace(WEB, check=patient), 3, HISTORY, asks_anew=False)
+
+    assert after.health == Health(State.UP, 7)
+    assert after.transitions == status.transitions
+    shaken = life.reloaded(
+        life.judged(status, FAIL, 3, HISTORY), replace(WEB, check=patient), 4, HISTORY, asks_anew=False
+    )
+    assert shaken.health == Health(State.UP, 6)

@@ -10,6 +10,7 @@ from maglev.core.pacing import (
     FIRST_PROBE_WITHIN_S,
     INCONCLUSIVE_AT_LEAST_S,
     JITTER,
+    REMIND_AFTER_S,
     TELL_AGAIN_AFTER_S,
     Complaints,
     first_probe_delay_s,
@@ -102,12 +103,14 @@ def test_a_reason_is_told_again_only_after_it_went_away_from_every_backend() -> 
     complaints = Complaints()
     for name in ("b1", "b2"):
         complaints.is_news(name, "no descriptor", 0)
-    complaints.is_news("b1", None, 1000)
+    complaints.is_news("b1", None, 100)
 
-    assert not complaints.is_news("b1", "no descriptor", 2000)  # b2 has it still
+    assert not complaints.is_news("b1", "no descriptor", 200)  # b2 has it still
+    assert complaints.count("no descriptor") == 2
     for name in ("b1", "b2"):
-        complaints.is_news(name, None, 3000)
-    assert complaints.is_news("b1", "no descriptor", 4000)
+        complaints.is_news(name, None, 300)
+    assert complaints.is_news("b1", "no descriptor", 400)
+    assert complaints.count("no descriptor") == 1
 
 
 def test_a_reason_that_gave_way_to_another_one_went_away() -> None:
@@ -122,13 +125,18 @@ def test_a_reason_that_comes_and_goes_is_told_once_a_while() -> None:
     complaints = Complaints()
     told = [complaints.is_news("b1", "no descriptor" if n % 2 == 0 else None, n) for n in range(121)]
 
-    assert [n for n, is_told in enumerate(told) if is_told] == [0, TELL_AGAIN_AFTER_S, 2 * TELL_AGAIN_AFTER_S]
+    assert [n for n, is_told in enumerate(told) if is_told] == [
+        0,
+        TELL_AGAIN_AFTER_S,
+        2 * TELL_AGAIN_AFTER_S,
+    ]
 
 
-def test_a_reason_that_lasts_is_told_once_however_rare_the_probes_are() -> None:
+def test_of_a_reason_that_lasts_one_is_reminded_now_and_then() -> None:
     complaints = Complaints()
+    told = [n for n in range(0, 1500, 10) if complaints.is_news(f"b{n % 3}", "no descriptor", n)]
 
-    assert [complaints.is_news("b1", "no descriptor", n * 3600) for n in range(4)] == [True, False, False, False]
+    assert told == [0, REMIND_AFTER_S, 2 * REMIND_AFTER_S]
 
 
 def test_a_reason_that_comes_back_early_and_stays_is_told_when_a_while_has_passed() -> None:

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.model import Timing
+from maglev.core.pacing import TELL_AGAIN_AFTER_S
 from maglev.core.uplink import AT_LEAST, Uplink
 
 TIMING = Timing(10, 1, 5, timeout_s=2)
@@ -39,16 +40,20 @@ def test_it_is_told_again_after_half_of_them_came_back() -> None:
     uplink = Uplink()
     names = [f"b{n}" for n in range(10)]
 
-    def lose() -> list[int]:
-        return [count for name in names if (count := uplink.failed(name, TIMING, 0, 10)) is not None]
+    def lose(now_s: float) -> list[int]:
+        return [count for name in names if (count := uplink.failed(name, TIMING, now_s, 10)) is not None]
 
-    assert lose() == [6]
-    for name in names[:4]:
-        uplink.passed(name, 10)
-    assert lose() == []  # six still fail
-    for name in names[:5]:
-        uplink.passed(name, 10)
-    assert lose() == [6]
+    def find(count: int) -> None:
+        for name in names[:count]:
+            uplink.passed(name, 10)
+
+    assert lose(0) == [6]
+    find(4)
+    assert lose(100) == []  # six failed all the time
+    find(10)
+    assert lose(200) == [6]
+    find(10)
+    assert lose(201) == []  # it was said a moment ago
 
 
 def test_one_backend_of_two_is_nobodys_uplink() -> None:
@@ -69,7 +74,7 @@ def test_it_is_told_as_a_plain_count_says(results: list[tuple[int, bool, float]]
     """The model: every failing backend with the time since when, counted anew each time."""
     uplink = Uplink()
     since: dict[str, float] = {}
-    is_told, now_s = False, 0.0
+    is_told, now_s, silent_until_s = False, 0.0, 0.0
     for number, passed, step_s in results:
         name = f"b{number}"
         now_s += step_s
@@ -81,7 +86,9 @@ def test_it_is_told_as_a_plain_count_says(results: list[tuple[int, bool, float]]
         is_new = name not in since
         since.setdefault(name, now_s)
         fresh = sum(now_s <= at_s + WINDOW_S for at_s in since.values())
-        expected = fresh if is_new and not is_told and fresh > 5 and fresh >= AT_LEAST else None
-        is_told |= expected is not None
+        is_due = is_new and not is_told and now_s >= silent_until_s
+        expected = fresh if is_due and fresh > 5 and fresh >= AT_LEAST else None
+        if expected is not None:
+            is_told, silent_until_s = True, now_s + TELL_AGAIN_AFTER_S
 
         assert uplink.failed(name, TIMING, now_s, 10) == expected

@@ -21,8 +21,8 @@ from maglev.core.model import ProbeResult
             'probe-done backend=web1 type=tcp passed=none code=SOCKERR detail="no socket" duration_s=0',
         ),
         (
-            ProbesInconclusive("web1", "tcp", "SOCKERR", "no socket; raise LimitNOFILE"),
-            'probe-inconclusive backend=web1 type=tcp code=SOCKERR detail="no socket; raise LimitNOFILE"',
+            ProbesInconclusive("web1", "tcp", "SOCKERR", "no socket; raise LimitNOFILE", 7),
+            'probe-inconclusive backend=web1 type=tcp code=SOCKERR detail="no socket; raise LimitNOFILE" backends=7',
         ),
     ],
 )

@@ -132,9 +132,11 @@ def test_check_accepts_a_good_config(site: Site) -> None:
 
 
 def test_a_missing_namespace_is_told_and_maglevd_goes_on(site: Site) -> None:
-    site.config.write_text(site.config.read_text() + "\n  healthchecker: {netns: maglev-test-none}\n")
+    text = site.config.read_text().replace("startup-max-delay: 30s", "startup-max-delay: 2s")
+    site.config.write_text(text + "\n  healthchecker: {netns: maglev-test-none}\n")
     with running("maglev.entry", site.arguments, site.log) as maglevd:
         maglevd.until_says("cannot enter network namespace maglev-test-none")
+        maglevd.until_says("WARNING warmup-over unknown=1 such_as=a ")
         assert site.state() == "unknown"
         assert maglevd.stop() == 0
     assert "WARNING probe-inconclusive backend=a type=http code=SOCKERR" in maglevd.output

@@ -116,10 +116,10 @@ def test_each_write_counts_as_its_kind_and_no_other(op: Op, kind: str | None) ->
 @pytest.mark.parametrize(
     "event",
     [
-        events.LoopStalled(1, 0.3),
+        events.LoopStalled(1, 0.3, 0.0),
         events.UplinkSuspected(6, 10),
         events.WeightSaid("web", "main", "a", 100, 0, flush=True),
-        events.ProbesInconclusive("a", "http", "SOCKERR", "cannot open a socket"),
+        events.ProbesInconclusive("a", "http", "SOCKERR", "cannot open a socket", 1),
         events.FrontendTransition("web", FrontendState.UP, FrontendState.DOWN, 1),
         events.VppConnected(statuses.VPP),
         events.VppDisconnected("gone", 5.0),

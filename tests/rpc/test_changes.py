@@ -83,11 +83,11 @@ def test_each_kind_of_no_has_its_status_and_its_sentence(failure: MaglevError, c
             pb.SetWeightRequest(frontend="wbe"),
             "no frontend called 'wbe'; the nearest is 'web'",
         ),
-        ("SetFrontendPoolBackendWeight", pb.SetWeightRequest(frontend="web", pool="x"), "no pool called 'x'"),
+        ("SetFrontendPoolBackendWeight", pb.SetWeightRequest(frontend="web", pool="x"), "no pool of web called 'x'"),
         (
             "SetFrontendPoolBackendWeight",
             pb.SetWeightRequest(frontend="web", pool=WEIGHT.pool, backend="x"),
-            "no backend called 'x'",
+            "no backend in pool primary of web called 'x'",
         ),
     ],
 )

@@ -18,7 +18,7 @@ from maglev.control.watching import MAX_PROBES_AT_ONCE, Watches
 from maglev.core import backend as life
 from maglev.core.desired import Resolved, resolve
 from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, UplinkSuspected
-from maglev.core.health import PROBED, Order
+from maglev.core.health import PROBED, Order, State
 from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult
 from maglev.core.pacing import probe_interval_s
 from maglev.core.snapshot import Snapshot
@@ -54,6 +54,7 @@ class Checker:
         now_ns = clock.now_ns()
         self._backends = Snapshot({name: life.begun(backend, now_ns) for name, backend in fleet.backends.items()})
         self._frontends = Snapshot({f.name: FrontendStatus(f, self._resolved(f)) for f in fleet.frontends.values()})
+        self._unsettled = set(self._frontends)  # of which some backend has not been known yet
         self.health = Cell(HealthStatus(self._backends, self._frontends))
         self._follow([(None, status) for status in self._backends.values()], is_order=False)
 
@@ -117,9 +118,12 @@ class Checker:
                 after[name] = old
                 continue
             after[name] = FrontendStatus(frontend, self._resolved(frontend))
-            if old is not None:
+            if old is None:
+                self._unsettled.add(name)
+            else:
                 self._tell_frontend(old, after[name], now_ns)
         self._frontends = Snapshot(after)
+        self._unsettled &= after.keys()
         self.health.set(HealthStatus(self._backends, self._frontends))
 
     def _judge(self, names: Collection[str], check: HealthCheck, result: ProbeResult) -> float:
@@ -167,12 +171,25 @@ class Checker:
             old = self._frontends[frontend.name]
             changes[frontend.name] = new = FrontendStatus(frontend, self._resolved(frontend))
             self._tell_frontend(old, new, at_ns)
+            self._settle(old, new)
         if changes:
             self._frontends = self._frontends.replaced(changes)
         self.health.set(HealthStatus(self._backends, self._frontends))
 
     def _resolved(self, frontend: Frontend) -> Resolved:
         return resolve(frontend, {name: self._backends[name].counts_as for name in frontend.backend_names})
+
+    def _settle(self, old: FrontendStatus, new: FrontendStatus) -> None:
+        """Tell once, when all backends are known for the first time, that not the first pool has the traffic."""
+        name = new.frontend.name
+        if name not in self._unsettled or any(
+            self._backends[each].health.state is State.UNKNOWN for each in new.frontend.backend_names
+        ):
+            return
+        self._unsettled.discard(name)
+        rank = new.resolved.active_pool
+        if rank != 0 and rank == old.resolved.active_pool:  # else it has just been told
+            self._emit(ActivePoolChanged(name, None, _pool_name(new.frontend, rank), rank))
 
     def _tell(self, old: BackendStatus | None, new: BackendStatus) -> None:
         if old is None or new.health.state is old.health.state:

@@ -28,6 +28,7 @@ class Lag:
         self._told_at_s: float | None = None
         self._untold = 0
         self._worst_s = 0.0
+        self._last_s = 0.0
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Measure until cancelled."""
@@ -56,10 +57,10 @@ class Lag:
         for rank in range(min(_length(late_s), _RANKS)):
             self._ended_at_s[rank] = now_s
         if late_s >= TOLD_FROM_S:
-            self._untold += 1
+            self._untold, self._last_s = self._untold + 1, now_s
             self._worst_s = max(self._worst_s, late_s)
         if self._untold and (self._told_at_s is None or now_s >= self._told_at_s + TELL_AGAIN_AFTER_S):
-            self._emit(LoopStalled(self._untold, self._worst_s))
+            self._emit(LoopStalled(self._untold, self._worst_s, now_s - self._last_s))
             self._told_at_s, self._untold, self._worst_s = now_s, 0, 0.0
 
 

@@ -41,6 +41,8 @@ class Operator:
         before = _named("backend in that pool", backend, weights)
         if not 0 <= weight <= MAX_WEIGHT:
             raise ConfigError(f"a weight is a whole number from 0 to {MAX_WEIGHT}", weight=weight)
+        if flush and weight:
+            raise ConfigError("a flush goes with a weight of 0", weight=weight, hint="set 0 with the flush, then this")
         place = (frontend, pool, backend)
         self._intent = {**self._intent, place: Said(weight, flush)}
         self._emit(WeightSaid(*place, before, weight, flush))

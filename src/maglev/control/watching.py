@@ -162,4 +162,5 @@ class Watches:
         reason = result.detail if result.passed is None else None
         for name in watch.members:
             if self._complaints.is_news(name, reason, self._now_s()):
-                self._emit(ProbesInconclusive(name, watch.kind, result.code, result.detail))
+                count = self._complaints.count(result.detail)
+                self._emit(ProbesInconclusive(name, watch.kind, result.code, result.detail, count))

@@ -5,8 +5,8 @@ Each function returns the status it was given if nothing changes. The newest tra
 
 from dataclasses import replace
 
-from maglev.core.health import PROBED, Health, Order, State, Transition, obeyed, step, unknown
-from maglev.core.model import Backend, Policy, ProbeResult
+from maglev.core.health import PROBED, Health, Order, State, Transition, carried, obeyed, step, unknown
+from maglev.core.model import Backend, HealthCheck, Policy, ProbeResult
 from maglev.core.status import BackendStatus
 
 RELOAD = "reload"
@@ -50,6 +50,7 @@ def reloaded(status: BackendStatus, backend: Backend, now_ns: int, history: int,
     - Disabled or paused otherwise: stays so.
     - Another address is another server, of which nothing is known.
     - Another check, or `asks_anew`, starts at unknown; what was known stands until it has answered.
+    - A check that asks the same at other times, or counts otherwise, keeps what was found.
     """
     before = status.backend
     if backend is before and not asks_anew and len(status.transitions) <= history:
@@ -65,11 +66,17 @@ def reloaded(status: BackendStatus, backend: Backend, now_ns: int, history: int,
         return kept
     if backend.address != before.address:
         return _moved(kept, unknown(_policy(backend)), now_ns, RELOAD, "its address changed", history)
+    if not asks_anew and backend.check and before.check and _ask_the_same(backend.check, before.check):
+        return replace(kept, health=carried(status.health, before.check.policy, backend.check.policy))
     if backend.check != before.check or (asks_anew and backend.check):
         why = "its health check changed" if backend.check != before.check else "probes have another network namespace"
         after = _moved(kept, unknown(_policy(backend)), now_ns, RELOAD, why, history)
         return replace(after, stands=status.counts_as) if after.health.state is State.UNKNOWN else after
     return kept
+
+
+def _ask_the_same(one: HealthCheck, other: HealthCheck) -> bool:
+    return (one.spec, one.ipv4_source, one.ipv6_source) == (other.spec, other.ipv4_source, other.ipv6_source)
 
 
 def _policy(backend: Backend) -> Policy | None:

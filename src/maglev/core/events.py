@@ -82,7 +82,10 @@ class ProbeDone:
 
 @dataclass(frozen=True, slots=True)
 class ProbesInconclusive:
-    """This machine cannot probe, which moves nobody's health; said once per reason, with the first backend it hit."""
+    """This machine cannot probe, which moves nobody's health; said once per reason, and again while it lasts.
+
+    `backend` is one of the `backends` whose latest probe ended so.
+    """
 
     name: ClassVar[str] = "probe-inconclusive"
     level: ClassVar[Level] = Level.WARNING
@@ -90,17 +93,19 @@ class ProbesInconclusive:
     type: str
     code: str
     detail: str
+    backends: int
 
 
 @dataclass(frozen=True, slots=True)
 class LoopStalled:
-    """maglevd stood still, so that its probes were late: `times` since this was last told, for `worst_s` at most."""
+    """maglevd stood still: `times` since this was last told, for `worst_s` at most; the last time ended `ago_s` ago."""
 
     name: ClassVar[str] = "loop-stalled"
     level: ClassVar[Level] = Level.WARNING
     times: int
     worst_s: float
-    hint: str = "probes that overlap a stall count for nobody and are repeated; is this machine short of CPU?"
+    ago_s: float
+    hint: str = "failures that overlap a stall are doubted and repeated; is this machine short of CPU?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,23 @@ def step(health: Health, passed: bool, policy: Policy) -> Health:
     return Health(State.UP if counter >= policy.rise else State.DOWN, counter)
 
 
+def carried(health: Health, before: Policy, after: Policy) -> Health:
+    """The same state under another policy, its counter as far from the end as before, as far as there is room.
+
+    So who is fully up or fully down stays so.
+    """
+    match health.state:
+        case State.UP:
+            spare = ceiling(before) - health.counter
+            return Health(State.UP, max(ceiling(after) - spare, after.rise))
+        case State.DOWN:
+            return Health(State.DOWN, min(health.counter, after.rise - 1))
+        case State.UNKNOWN:
+            return unknown(after)
+        case _:
+            return health
+
+
 def obeyed(health: Health, order: Order, policy: Policy | None) -> Health:
     """The health after `order`; the same object if that changes nothing. Raises Refused."""
     state = health.state

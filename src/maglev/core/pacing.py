@@ -11,6 +11,7 @@ INCONCLUSIVE_AT_LEAST_S = 1.0  # between probes that we could not make; what we 
 TOLERATED_SHARE = 0.25  # of a probe's timeout, that a stall of ours may take of it
 TOLERATED_AT_MOST_S = 0.25
 TELL_AGAIN_AFTER_S = 60.0  # a complaint that comes and goes is told this often at most
+REMIND_AFTER_S = 600.0  # of one that stays
 
 
 def first_probe_delay_s(name_share: float, fast_interval_s: float) -> float:
@@ -56,8 +57,9 @@ def jittered_s(interval_s: float, chance: float) -> float:
 
 
 class Complaints:
-    """Decides when a fault of ours is told: once each time that it appears, but never twice within TELL_AGAIN_AFTER_S.
+    """Decides when a fault of ours is told: each time that it appears, but never twice within TELL_AGAIN_AFTER_S.
 
+    One that stays is told again after REMIND_AFTER_S.
     It is there while it is the latest result of any backend. One that comes back too early to be told is told later, if
     it is still there. Reasons hold no word of a peer, so they are few.
     """
@@ -71,6 +73,10 @@ class Complaints:
     def forget(self, backend: str) -> None:
         """It is not probed any more."""
         self.is_news(backend, None, 0.0)
+
+    def count(self, reason: str) -> int:
+        """How many backends it is the latest result of."""
+        return self._backends[reason]
 
     def is_news(self, backend: str, reason: str | None, now_s: float) -> bool:
         """Take in a result of `backend`, None for one that is conclusive; True when the reason is to be told now."""
@@ -88,7 +94,8 @@ class Complaints:
         self._reasons[backend] = reason
         self._backends[reason] += 1
         told_at_s = self._told_at_s.get(reason)
-        if reason not in self._untold or (told_at_s is not None and now_s < told_at_s + TELL_AGAIN_AFTER_S):
+        patience_s = TELL_AGAIN_AFTER_S if reason in self._untold else REMIND_AFTER_S
+        if told_at_s is not None and now_s < told_at_s + patience_s:
             return False
         self._untold.discard(reason)
         self._told_at_s[reason] = now_s

@@ -123,8 +123,8 @@ class Changes:
     async def set_weight(self, request: pb.SetWeightRequest) -> pb.FrontendInfo:
         """Sets a weight. Raises NotFound, ConfigError."""
         frontend = _named("frontend", request.frontend, self._status().health.frontends).frontend
-        pool = _named("pool", request.pool, {pool.name: pool for pool in frontend.pools})
-        _named("backend", request.backend, pool.weights)
+        pool = _named(f"pool of {frontend.name}", request.pool, {pool.name: pool for pool in frontend.pools})
+        _named(f"backend in pool {pool.name} of {frontend.name}", request.backend, pool.weights)
         found = await self._commands.set_weight(
             request.frontend, request.pool, request.backend, request.weight, flush=request.flush
         )

@@ -169,7 +169,8 @@ class MaglevServicer:
 
     def SetFrontendPoolBackendWeight(self, request, context):
         """Set the weight of a backend in one pool of a frontend. It counts until a reload that changes this weight in the
-        file, or a restart of maglevd. INVALID_ARGUMENT for a weight out of range. NOT_FOUND.
+        file, or a restart of maglevd. INVALID_ARGUMENT for a weight out of range, or for a flush with one above 0.
+        NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
