@@ -1,10 +1,13 @@
+from functools import partial
+from itertools import pairwise
+
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from maglev.alarms import _FEW, GRAIN_S, Alarm, Alarms
+from maglev.alarms import _FEW, BURST, GRAIN_S, Alarm, Alarms
 
 
 class Rung:
@@ -80,6 +83,22 @@ async def test_one_that_rang_is_neither_put_off_nor_moved(autojump_clock: MockCl
         nursery.cancel_scope.cancel()
 
     assert len(rung.at_s) == 1
+
+
+async def test_a_crowd_of_alarms_lets_others_have_their_turn(autojump_clock: MockClock) -> None:
+    alarms, rung = Alarms(), Rung()
+    for n in range(10 * BURST):
+        alarms.set(1.0, partial(rung.note, n))
+    seen: list[int] = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(alarms.run)
+        await trio.sleep(1)
+        while len(rung.at_s) < 10 * BURST:
+            seen.append(len(rung.at_s))
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+    assert max(after - before for before, after in pairwise(seen)) <= 2 * BURST  # it may have two turns between ours
 
 
 @pytest.mark.parametrize("live", [0, 10])

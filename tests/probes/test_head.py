@@ -71,6 +71,7 @@ def heads(draw: st.DrawFn) -> bytes:
 @given(heads())
 @example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n")
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n")
+@example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n")
 @example(b"HTTP/1.1 200\r\n\r\n")
 @example(b"HTTP/1.1 200OK\r\n\r\n")
 @example(b"HTTP/1.1 200 OK\r\n\r\n\r\n")

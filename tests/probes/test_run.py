@@ -165,7 +165,12 @@ async def test_a_mistake_of_ours_is_no_result() -> None:
     assert opened.states == ["closed"]
 
 
-async def test_an_answer_that_waits_for_us_at_the_deadline_counts(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    ("answer", "expected"), [(OK, (True, "L7OK")), (OK[:20], (False, "L7TOUT"))], ids=["whole", "begun"]
+)
+async def test_an_answer_that_waits_for_us_at_the_deadline_counts_if_it_is_whole(
+    answer: bytes, expected: tuple[bool, str], autojump_clock: MockClock
+) -> None:
     """We stood still, as with SIGSTOP, while the answer came: the alarm rings before anybody has read it."""
     asked, may_answer, answered = (threading.Event() for _ in range(3))
 
@@ -174,7 +179,7 @@ async def test_an_answer_that_waits_for_us_at_the_deadline_counts(autojump_clock
             connection.recv(4096)
             asked.set()
             may_answer.wait(30)
-            connection.sendall(OK)
+            connection.sendall(answer)
             answered.set()
             connection.recv(4096)
 
@@ -195,7 +200,7 @@ async def test_an_answer_that_waits_for_us_at_the_deadline_counts(autojump_clock
             autojump_clock.jump(60)
         server.join()
 
-    assert results[0].passed
+    assert peers.outcome(results[0]) == expected
 
 
 async def test_a_connection_that_stands_at_the_deadline_counts(autojump_clock: MockClock) -> None:
