@@ -100,7 +100,7 @@ class Checker:
             frontend
             for old, new in changes
             if old is None or _matters(old, new)
-            for frontend in self._frontends_of[new.backend.name]
+            for frontend in self._frontends_of.get(new.backend.name, ())
         }
         self._take_frontends(fleet.frontends, touched, now_ns)
 
@@ -122,7 +122,8 @@ class Checker:
                 self._unsettled.add(name)
             else:
                 self._tell_frontend(old, after[name], now_ns)
-        self._frontends = Snapshot(after)
+        if len(after) != len(before) or any(a is not b for a, b in zip(after.values(), before.values(), strict=True)):
+            self._frontends = Snapshot(after)  # else who compares statuses sees at once that nothing moved
         self._unsettled &= after.keys()
         self.health.set(HealthStatus(self._backends, self._frontends))
 
@@ -162,7 +163,7 @@ class Checker:
         self._backends = self._backends.replaced({new.backend.name: new})
         self._tell(old, new)
         is_other = new.health.state is not old.health.state
-        names = self._frontends_of[new.backend.name] if is_other else ()
+        names = self._frontends_of.get(new.backend.name, ()) if is_other else ()
         self._publish([self._frontends[name].frontend for name in names], new.changed_at_ns)
 
     def _publish(self, touched: Iterable[Frontend], at_ns: int) -> None:
