@@ -1,5 +1,6 @@
 """What probes that share one epoll owe each other, and what is left of them."""
 
+import errno
 import select
 import socket
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from maglev.core.model import ProbeSpec, TcpSpec
 from maglev.probes.connections import BURST, CannotConnect, Connections, _Exchange
 from maglev.probes.verdict import Phase, Progress, TooLate
 from tests.probes import peers
@@ -124,3 +126,20 @@ async def test_an_answer_counts_though_the_server_closed_before_it_took_the_requ
         exchange = _Exchange(ours, REQUEST, Progress())
         assert exchange.step(select.EPOLLOUT | select.EPOLLIN | select.EPOLLHUP) == OK
     await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("spec", [TcpSpec(80, None), peers.get(80), peers.get(80, tls=peers.UNVERIFIED)])
+async def test_an_epoll_that_takes_no_more_is_our_fault(spec: ProbeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def register(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "refused by the test")
+
+    async with peers.prober() as subject:
+        epoll = subject._connections._epoll
+        monkeypatch.setattr(subject._connections, "_epoll", Full())
+        result = await subject.probe(peers.check(spec), peers.LOCALHOST)
+        monkeypatch.setattr(subject._connections, "_epoll", epoll)
+        assert not subject._connections._exchanges
+
+    assert peers.outcome(result) == (None, "SOCKERR")
+    assert result.detail == "cannot watch a socket: No space left on device; raise fs.epoll.max_user_watches"

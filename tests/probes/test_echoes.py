@@ -206,3 +206,24 @@ async def test_a_reply_from_another_host_is_not_taken(near: str, patient_clock: 
             forge[0].sendto(reply, ("192.0.2.1", 0))
 
     assert outcome(results[0]) == (False, "L4TOUT")
+
+
+@needs_icmp
+async def test_a_kernel_that_does_not_count_lost_packets_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(echoes, "_SO_MEMINFO", 9999)
+    assert (await probe(check(IcmpSpec()), LOCALHOST)).passed
+
+
+@needs_icmp
+async def test_sockets_that_nobody_needs_any_more_are_let_go_at_a_reload() -> None:
+    async with prober() as subject:
+        for n in range(5):
+            source = check(IcmpSpec(), ipv4_source=IPv4Address("127.0.0.70") + n)
+            assert (await subject.probe(source, LOCALHOST)).passed
+        assert subject._echoes is not None
+        lines = list(subject._echoes._lines.values())
+        assert len(lines) == 5
+        subject.move_to(None)  # as each reload does
+        await trio.testing.wait_all_tasks_blocked()
+        assert all(line.is_closed for line in lines)
+        assert (await subject.probe(check(IcmpSpec()), LOCALHOST)).passed
