@@ -22,7 +22,7 @@ async def test_alarms_ring_in_time_and_never_early(autojump_clock: MockClock) ->
     alarms, rung = Alarms(), Rung()
     times_s = [5.0, 0.5, 0.5, 3.0, 0.0001, 0.4995]
     for time_s in times_s:
-        alarms.set(time_s, lambda time_s=time_s: rung.note(time_s))  # type: ignore[misc]
+        alarms.set(time_s, partial(rung.note, time_s))
     async with trio.open_nursery() as nursery:
         await nursery.start(alarms.run)
         await trio.sleep(10)
@@ -122,7 +122,7 @@ def test_what_rings_is_what_a_plain_list_says(steps: list[tuple[str, int, int]])
     rung: list[int] = []
     for verb, which, when_s in steps:
         if verb == "set" and which not in made:
-            made[which] = alarms.set(when_s, lambda which=which: rung.append(which))  # type: ignore[misc]
+            made[which] = alarms.set(when_s, partial(rung.append, which))
             model[which] = when_s
         elif verb == "off" and which in made:
             alarms.put_off(made[which])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "config-guide.md").read_text()
 WEB, TCP_PARAMS, HTTP_PARAMS = (
@@ -62,7 +63,7 @@ SHOWN = [
 ]
 
 
-def written(changes: Changes = {}) -> str:  # noqa: B006
+def written(changes: Changes = MappingProxyType({})) -> str:
     """A valid configuration in which every key of every section can be set, left out or made wrong."""
 
     def section(title: str, **usual: str) -> str:

@@ -18,7 +18,7 @@ class PrometheusCounters:
         )
         self._inconclusive = Counter(
             "maglev_probe_inconclusive",
-            "Probes that this machine could not make, which say nothing about the backend; the log says why",
+            "Probes that this machine could not make, or was late with, which say nothing of the backend; see the log",
             ("backend", "type"),
             registry=registry,
         )

@@ -207,8 +207,8 @@ class Frontend:
 class ProbeResult:
     """What one probe answered: HAProxy's `code` (L4OK, L4TOUT, L7STS, ...), a sentence, and how long it took.
 
-    `passed` is None when the result is inconclusive: this machine could not ask (SOCKERR), so it says nothing about
-    the backend and may not move its health.
+    `passed` is None when the result is inconclusive: this machine could not ask (SOCKERR), or stood still meanwhile, so
+    it says nothing about the backend and may not move its health.
     """
 
     passed: bool | None

@@ -29,7 +29,7 @@ class EventCounters:
         )
         self._inconclusive = Counter(
             "maglev_probe_inconclusive",
-            "Probes that this machine could not make, which say nothing about the backend; the log says why",
+            "Probes that this machine could not make, or was late with, which say nothing of the backend; see the log",
             ("backend", "type"),
             now_s,
         )

@@ -13,6 +13,7 @@ import trio
 
 from maglev import __version__
 from maglev.core.model import HttpSpec, IPAddress
+from maglev.probes.connections import CHUNK
 from maglev.probes.head import plain_status
 from maglev.probes.stream import Plain, Stream
 from maglev.probes.tcp import Exchange, asked, tcp_socket
@@ -22,7 +23,6 @@ from maglev.probes.verdict import Code, Fault, Phase, Progress, Target, Verdict
 MAX_HEAD = 16 * 1024  # bytes of status line and headers, and of any one line of a chunked body
 MAX_INTERIM = 8  # answers 1xx before the real one
 MAX_BODY = 16 * 1024  # bytes searched, as in HAProxy; the time is linear in it, with all else standing still
-CHUNK = 16 * 1024
 START = b"HTTP/"  # of every answer; h11 would wait for the end of a head that cannot become one
 
 _OTHER_HEADERS = f"User-Agent: maglev/{__version__}\r\nAccept: */*\r\nConnection: close\r\n"

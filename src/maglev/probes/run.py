@@ -18,6 +18,7 @@ class Prober:
 
     def __init__(self, netns: str | None) -> None:
         self._netns = netns
+        self._now_s = trio.lowlevel.current_clock().current_time  # trio's own way to it takes five times as long
         self._alarms = Alarms()
         self._connections = Connections()
         self._echoes: Echoes | None = None
@@ -42,7 +43,7 @@ class Prober:
         target = Target(address, check.source_for(address), self._netns)
         timeout_s = check.timing.timeout_s
         progress = Progress()
-        began = trio.current_time()
+        began = self._now_s()
         alarm = self._alarms.set(began + timeout_s, progress.end)
         try:
             verdict = await self._judge(check.spec, target, progress)
@@ -50,7 +51,7 @@ class Prober:
             self._alarms.put_off(alarm)
         if verdict is None or progress.is_late:
             verdict = timed_out(progress.phase, timeout_s)
-        duration_s = trio.current_time() - began
+        duration_s = self._now_s() - began
         return ProbeResult(verdict.passed, verdict.code.value, sentence(verdict.detail), duration_s)
 
     async def _judge(self, spec: ProbeSpec, target: Target, progress: Progress) -> Verdict | None:
