@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.message import Message
 
 from maglev.errors import ConfigError
-from maglev.rpc import server, service
+from maglev.rpc import questions, server
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.server import Limits
 from tests.processes import until
@@ -69,7 +69,7 @@ def test_every_method_of_the_api_is_served(full: grpc.Channel, method: str) -> N
 def test_an_answer_is_the_message_of_the_api(full: grpc.Channel) -> None:
     answer = call(full, "GetBackend", pb.GetBackendRequest(name="web1").SerializeToString())
 
-    assert pb.BackendInfo.FromString(answer) == service.get_backend(statuses.FULL, pb.GetBackendRequest(name="web1"))
+    assert pb.BackendInfo.FromString(answer) == questions.get_backend(statuses.FULL, pb.GetBackendRequest(name="web1"))
 
 
 def test_an_unknown_name_is_not_found_and_marked_as_our_own_word(full: grpc.Channel) -> None:

@@ -3,19 +3,15 @@
 All of it happens on the trio thread, at once, and is published as one step.
 """
 
-from collections.abc import Mapping
-from typing import TypeVar
-
 from maglev.control.checker import Checker, Fleet
 from maglev.control.ports import Emit
 from maglev.core.events import WeightSaid
 from maglev.core.health import Order
 from maglev.core.intent import Intent, Said, applied, surviving
 from maglev.core.model import MAX_WEIGHT, Frontend
+from maglev.core.naming import named
 from maglev.core.status import BackendStatus, FrontendStatus
-from maglev.errors import ConfigError, NotFound
-
-V = TypeVar("V")
+from maglev.errors import ConfigError
 
 
 class Operator:
@@ -29,16 +25,16 @@ class Operator:
 
     def order(self, backend: str, order: Order) -> BackendStatus:
         """Pause, resume, enable or disable; what is so already stays. Raises NotFound, Refused."""
-        _named("backend", backend, self._file.backends)
+        named("backend", backend, self._file.backends)
         self._checker.order(backend, order)
         return self._checker.health.value.backends[backend]
 
     def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
         """Set a weight, 0..100; with `flush`, 0 also cuts the backend's flows. Raises NotFound, ConfigError."""
-        of_file = _named("frontend", frontend, self._file.frontends)
+        of_file = named("frontend", frontend, self._file.frontends)
         running = self._checker.health.value.frontends[frontend].frontend
-        weights = _named("pool", pool, {each.name: each.weights for each in running.pools})
-        before = _named("backend in that pool", backend, weights)
+        weights = named("pool", pool, {each.name: each.weights for each in running.pools})
+        before = named("backend in that pool", backend, weights)
         if not 0 <= weight <= MAX_WEIGHT:
             raise ConfigError(f"a weight is a whole number from 0 to {MAX_WEIGHT}", weight=weight)
         if flush and weight:
@@ -62,9 +58,3 @@ class Operator:
         new = applied(frontend, self._intent)
         old = self._checker.health.value.frontends.get(frontend.name)
         return old.frontend if old is not None and new is not frontend and old.frontend == new else new
-
-
-def _named(kind: str, name: str, entries: Mapping[str, V]) -> V:
-    if name not in entries:
-        raise NotFound(f"there is no {kind} called {name[:64]!r}")
-    return entries[name]

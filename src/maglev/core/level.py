@@ -1,4 +1,7 @@
-"""Who should care for an event: debug is each probe and message, info a change, warning what a human must look at."""
+"""Who should care for an event: debug is each probe and message, info a change, warning what a human must look at.
+
+An error is a fault of ours: no event has that level, only lines of the log.
+"""
 
 import enum
 
@@ -9,3 +12,4 @@ class Level(enum.Enum):
     DEBUG = 10
     INFO = 20
     WARNING = 30
+    ERROR = 40

@@ -4,38 +4,38 @@ from hypothesis import strategies as st
 
 from maglev.core.status import Status
 from maglev.errors import Refused, Unavailable
-from maglev.rpc import service
+from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
 from tests.rpc import statuses
 
 
 def test_names_come_in_the_order_of_the_config() -> None:
-    frontends = service.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
-    backends = service.list_backends(statuses.FULL, pb.ListBackendsRequest()).backends
+    frontends = questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
+    backends = questions.list_backends(statuses.FULL, pb.ListBackendsRequest()).backends
 
     assert [each.name for each in frontends] == ["web", "shop", "net", "six"]
     assert [each.name for each in backends] == ["web2", "web1", "spare", "spare-alias", "six"]
 
 
 def test_a_frontend_whose_vip_vpp_refuses_says_so() -> None:
-    infos = service.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
+    infos = questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
     refused = {info.name: info.refused for info in infos if info.HasField("refused")}
 
     assert refused == {"shop": "lb_add_del_as_v2 refused (retval=-73)"}
-    assert service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="shop")).refused == refused["shop"]
-    assert not service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="web")).HasField("refused")
+    assert questions.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="shop")).refused == refused["shop"]
+    assert not questions.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="web")).HasField("refused")
 
 
 def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     with pytest.raises(Refused) as refused:
-        service.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="wbe"))
+        questions.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="wbe"))
 
     assert str(refused.value) == "there is no frontend called 'wbe'; the nearest is 'web'"
 
 
 def test_a_name_like_no_other_is_told_with_what_there_is() -> None:
     with pytest.raises(Refused) as refused:
-        service.get_backend(statuses.FULL, pb.GetBackendRequest(name="qqq"))
+        questions.get_backend(statuses.FULL, pb.GetBackendRequest(name="qqq"))
 
     listed = "'web2', 'web1', 'spare', 'spare-alias', 'six'"
     assert str(refused.value) == f"there is no backend called 'qqq'; there is {listed}"
@@ -46,25 +46,25 @@ def test_a_long_list_of_names_is_cut() -> None:
     status = Status(type(statuses.HEALTH)(backends, {}))
 
     with pytest.raises(Refused) as refused:
-        service.get_backend(status, pb.GetBackendRequest(name="qqq"))
+        questions.get_backend(status, pb.GetBackendRequest(name="qqq"))
 
     assert str(refused.value).endswith("there are 'b0', 'b1', 'b2', 'b3', 'b4' and 4995 more")
 
 
 def test_without_any_backend_that_is_what_is_said() -> None:
     with pytest.raises(Refused, match="no backends are configured"):
-        service.get_backend(statuses.EMPTY, pb.GetBackendRequest(name="web1"))
+        questions.get_backend(statuses.EMPTY, pb.GetBackendRequest(name="web1"))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_any_name_is_an_answer_or_one_short_printable_line(name: str) -> None:
     request = pb.GetBackendRequest(name=name)
     if name in statuses.HEALTH.backends:
-        assert service.get_backend(statuses.FULL, request).name == name
+        assert questions.get_backend(statuses.FULL, request).name == name
         return
 
     with pytest.raises(Refused) as refused:
-        service.get_backend(statuses.FULL, request)
+        questions.get_backend(statuses.FULL, request)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 1000
 
@@ -74,16 +74,16 @@ def test_without_vpp_every_vpp_call_is_unavailable_and_says_what_to_do(status: S
     hint = "no VPP is connected; is VPP running, and does maglevd's --vpp-api-addr name its socket"
 
     with pytest.raises(Unavailable, match=hint):
-        service.get_vpp_info(status, pb.GetVPPInfoRequest())
+        questions.get_vpp_info(status, pb.GetVPPInfoRequest())
     with pytest.raises(Unavailable, match=hint):
-        service.get_vpp_lb_state(status, pb.GetVPPLBStateRequest())
+        questions.get_vpp_lb_state(status, pb.GetVPPLBStateRequest())
     with pytest.raises(Unavailable, match=hint):
-        service.get_vpp_lb_counters(status, pb.GetVPPLBCountersRequest())
+        questions.get_vpp_lb_counters(status, pb.GetVPPLBCountersRequest())
 
 
 def test_before_the_first_audit_and_sample_the_calls_say_to_try_again() -> None:
-    assert service.get_vpp_info(statuses.JUST_CONNECTED, pb.GetVPPInfoRequest()).pid == 4711
+    assert questions.get_vpp_info(statuses.JUST_CONNECTED, pb.GetVPPInfoRequest()).pid == 4711
     with pytest.raises(Unavailable, match="has not been read yet; try again"):
-        service.get_vpp_lb_state(statuses.JUST_CONNECTED, pb.GetVPPLBStateRequest())
+        questions.get_vpp_lb_state(statuses.JUST_CONNECTED, pb.GetVPPLBStateRequest())
     with pytest.raises(Unavailable, match="have not been read yet; try again"):
-        service.get_vpp_lb_counters(statuses.JUST_CONNECTED, pb.GetVPPLBCountersRequest())
+        questions.get_vpp_lb_counters(statuses.JUST_CONNECTED, pb.GetVPPLBCountersRequest())
