@@ -12,11 +12,15 @@ from typing import TypeVar
 import trio
 
 from maglev.control.operator import Operator
+from maglev.control.reconciler import Reconciler
+from maglev.control.syncs import Synced
 from maglev.core.health import Order
 from maglev.core.status import BackendStatus, FrontendStatus
 from maglev.errors import MaglevError, Unavailable
 from maglev.reloading import Reloader
 from maglev.rpc.ports import Faults
+
+SYNC_DEADLINE_S = 60.0
 
 V = TypeVar("V")
 
@@ -24,8 +28,9 @@ V = TypeVar("V")
 class Commands:
     """The commands of maglev.rpc.ports, to be awaited on an asyncio loop while `run` runs on trio's."""
 
-    def __init__(self, operator: Operator, reloader: Reloader) -> None:
+    def __init__(self, operator: Operator, reloader: Reloader, reconciler: Reconciler) -> None:
         self._operator = operator
+        self._reconciler = reconciler
         self._reloader = reloader
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
@@ -50,6 +55,18 @@ class Commands:
 
         async def call() -> FrontendStatus:
             return self._operator.set_weight(frontend, pool, backend, weight, flush=flush)
+
+        return await self._done(call)
+
+    async def sync(self) -> Synced:
+        """As `Reconciler.synced`, within SYNC_DEADLINE_S."""
+
+        async def call() -> Synced:
+            with trio.move_on_after(SYNC_DEADLINE_S):
+                return await self._reconciler.synced()
+            raise Unavailable(
+                f"the sync is not done after {SYNC_DEADLINE_S:g} s", hint="it goes on; the log and GetVPPLBState tell"
+            )
 
         return await self._done(call)
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import trio
 
@@ -38,10 +38,12 @@ from maglev.metrics.counting import EventCounters
 from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Options, read_options
 from maglev.reloading import Reloader
 from maglev.rpc import server
+from maglev.rpc.hub import Hub, Mark
 from maglev.serving import Serving, Start
 from maglev.vpp.session import Session, keep_connected
 
 FULL_COLLECTION_EVERY_S = 3600.0  # each may hold the loop for 0.1 s and more
+AWAKE_WITHIN_S = 5.0  # the loop beats twenty times a second
 STOP_GRACE_S = 5.0  # for VPP to answer what was written to it when we were asked to stop
 
 
@@ -56,7 +58,7 @@ class Daemon:
         self._stop_asked = trio.Event()
         self._counters.loaded(self._clock.now_ns())
         self._prober = probes.Prober(config.netns)
-        self._lag = Lag(self._emit, self._counters.observe_lag)
+        self._lag = Lag(self._emit, self._beat)
         fleet = dryrun.fleet_of(config)
         self._checker = Checker(
             fleet, self._prober.probe, self._emit, self._clock, self._lag, at_once=dryrun.probes_at_once()
@@ -70,17 +72,27 @@ class Daemon:
             self._clock.now_ns,
             vpp_in_use=bool(options.vpp_api_addr),
         )
-        self._commands = Commands(self._operator, self._reloader)
         lb = config.lb
         self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
         self._reconciler = Reconciler(
             lb.conf, lb.sync_interval_s, self._warmup, self._checker.health, self._emit, self._clock
         )
+        self._commands = Commands(self._operator, self._reloader, self._reconciler)
+        self._checks = config.healthchecks
+        self._hub = Hub(self._mark_soon, lambda _: None)
+        self._trio = trio.lowlevel.current_trio_token()
+        self._awake_at_s = time.monotonic()
         self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock)
 
     def status(self) -> Status:
         """The newest of everything; safe from any thread, as each part is one frozen reference."""
-        return Status(self._checker.health.value, self._vpp, self._reconciler.lb.value, self._sampler.sample.value)
+        return Status(
+            self._checker.health.value,
+            self._vpp,
+            self._reconciler.lb.value,
+            self._sampler.sample.value,
+            self._checks,
+        )
 
     def reload_soon(self) -> None:
         """Read the configuration anew, as SIGHUP asks for."""
@@ -123,6 +135,7 @@ class Daemon:
     def _take(self, old: Config, new: Config) -> None:
         """Work by `new` from now on; the warmup goes on as it was, it belongs to a start."""
         self._prober.move_to(new.netns)
+        self._checks = new.healthchecks
         self._operator.reload(dryrun.fleet_of(new), asks_anew=old.netns != new.netns)
         self._reconciler.adopt(new.lb.conf, new.lb.sync_interval_s)
         self._reconciler.sync()
@@ -160,15 +173,30 @@ class Daemon:
     def _emit(self, event: Event) -> None:
         logs.write(event)
         self._counters.observe(event)
+        self._hub.publish(event)
         if isinstance(event, VppConnected):
             self._vpp = event.vpp
+
+    def _beat(self, late_s: float) -> None:
+        self._counters.observe_lag(late_s)
+        self._awake_at_s = time.monotonic()
+
+    def _is_awake(self) -> bool:
+        return time.monotonic() - self._awake_at_s < AWAKE_WITHIN_S
+
+    def _mark_soon(self) -> None:
+        """Have watchers told the present health; asked on the serving loop, done between two steps of ours."""
+        with suppress(trio.RunFinishedError):
+            self._trio.run_sync_soon(lambda: self._hub.publish(Mark(self._checker.health.value)))
 
     def _servers(self) -> list[Start]:
         servers: list[Start] = []
         if address := self._options.grpc_addr:
 
             async def serve_grpc(stack: AsyncExitStack) -> None:
-                grpc_server = await server.start(address, self.status, self._commands)
+                served = server.Served(self.status, self._commands, self._hub, self._is_awake)
+                limits = server.Limits().within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+                grpc_server = await server.start(address, served, limits, reflection=self._options.reflection)
                 stack.push_async_callback(grpc_server.stop, 1.0)
 
             servers.append(serve_grpc)

@@ -39,6 +39,10 @@ class Unavailable(MaglevError):
     """The other side is not there or did not answer in time; trying again later is right."""
 
 
+class Overloaded(Unavailable):
+    """The other side is there and has no room for one more."""
+
+
 class Refused(MaglevError):
     """We asked properly and the answer was no; `fields` carry the retval."""
 

@@ -22,6 +22,7 @@ class Options:
     vpp_api_addr: str
     vpp_stats_addr: str
     log_level: str
+    reflection: bool
     check: bool
     dry_run: bool
 
@@ -48,6 +49,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
     add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
     add("--log-level", "info", f"one of {', '.join(LEVELS)}")
+    add("--reflection", "true", "whether gRPC clients may ask for the API's description, true or false")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     parser.add_argument(
         "--dry-run",
@@ -58,6 +60,8 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     words = parser.parse_args(argv)
     if words.log_level not in LEVELS:
         parser.error(f"--log-level {words.log_level!r}: must be one of {', '.join(LEVELS)}")
+    if words.reflection not in ("true", "false"):
+        parser.error(f"--reflection {words.reflection!r}: must be true or false")
     return Options(
         Path(words.config),
         words.grpc_addr,
@@ -65,6 +69,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.vpp_api_addr,
         words.vpp_stats_addr,
         words.log_level,
+        words.reflection == "true",
         words.check,
         words.dry_run,
     )

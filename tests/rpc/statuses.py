@@ -137,7 +137,8 @@ SAMPLE = Sample(
 HEALTH = HealthStatus(
     {status.backend.name: status for status in BACKENDS}, {status.frontend.name: status for status in FRONTENDS}
 )
-FULL = Status(HEALTH, VPP, LB, SAMPLE)
-NO_VPP = Status(HEALTH)
-JUST_CONNECTED = Status(HEALTH, VPP)
+CHECKS = {CHECK.name: CHECK}
+FULL = Status(HEALTH, VPP, LB, SAMPLE, CHECKS)
+NO_VPP = Status(HEALTH, checks=CHECKS)
+JUST_CONNECTED = Status(HEALTH, VPP, checks=CHECKS)
 EMPTY = Status()

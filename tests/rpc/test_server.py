@@ -16,11 +16,20 @@ from maglev.rpc.server import Limits
 from tests.processes import until
 from tests.rpc import statuses
 from tests.rpc.desk import Desk
-from tests.rpc.served import Deaf, served
+from tests.rpc.served import answering, served
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # the preface and empty SETTINGS
-CALL = {b":path": b"/maglev.Maglev/ListBackends", b":authority": b"a", b"content-type": b"application/grpc"}
-METHODS = pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name
+CALL = {
+    b":path": b"/maglev.Maglev/ListBackends",
+    b":authority": b"a",
+    b"content-type": b"application/grpc",
+    b"te": b"trailers",
+}
+METHODS = {
+    name: method
+    for name, method in pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name.items()
+    if not method.server_streaming  # tests/rpc/test_watch.py
+}
 
 
 def unfinished_call() -> bytes:
@@ -57,6 +66,7 @@ def without_vpp() -> Iterator[grpc.Channel]:
 def test_every_method_of_the_api_is_served(full: grpc.Channel, method: str) -> None:
     requests: dict[str, Message] = {
         "GetFrontend": pb.GetFrontendRequest(name="web"),
+        "GetHealthCheck": pb.GetHealthCheckRequest(name="http-check"),
         "SetFrontendPoolBackendWeight": pb.SetWeightRequest(frontend="web", pool="primary", backend="web1"),
     }
     if method.endswith("Backend"):
@@ -119,7 +129,7 @@ def test_an_oversized_request_is_refused(full: grpc.Channel) -> None:
 def test_the_status_is_taken_anew_for_each_call() -> None:
     async def main() -> list[int]:
         newest = [statuses.EMPTY]
-        running = await server.start("127.0.0.1:0", lambda: newest[0], Deaf())
+        running = await server.start("127.0.0.1:0", answering(lambda: newest[0]))
         before = await backends_at(f"127.0.0.1:{running.port}")
         newest[0] = statuses.FULL
         after = await backends_at(f"127.0.0.1:{running.port}")
@@ -143,13 +153,13 @@ def test_a_live_unix_socket_is_not_taken_away(tmp_path: Path) -> None:
 
     with served(statuses.FULL, address), grpc.insecure_channel(address) as channel:
         with pytest.raises(ConfigError, match="Address already in use; another program listens there"):
-            asyncio.run(server.start(address, lambda: statuses.EMPTY, Deaf()))
+            asyncio.run(server.start(address, answering(lambda: statuses.EMPTY)))
         assert pb.ListBackendsResponse.FromString(call(channel, "ListBackends")).backends
 
 
 def test_all_interfaces_are_served_on_both_families() -> None:
     async def main() -> None:
-        running = await server.start(":0", lambda: statuses.FULL, Deaf())
+        running = await server.start(":0", answering(lambda: statuses.FULL))
         for host in ("127.0.0.1", "[::1]") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
             assert await backends_at(f"{host}:{running.port}") == 5
         await running.stop(0.0)
@@ -164,7 +174,7 @@ def test_a_second_server_on_the_port_is_refused_in_one_clear_line(
     with served(statuses.FULL) as address:
         port = address.rpartition(":")[2]
         with pytest.raises(ConfigError) as refused:
-            asyncio.run(server.start(second.format(port), lambda: statuses.FULL, Deaf()))
+            asyncio.run(server.start(second.format(port), answering(lambda: statuses.FULL)))
 
     said = str(refused.value)
     assert said.startswith(f"cannot listen on {second.format(port)}: Address already in use")
@@ -178,7 +188,7 @@ def test_a_second_server_on_the_port_is_refused_in_one_clear_line(
 )
 def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="cannot listen on"):
-        asyncio.run(server.start(address, lambda: statuses.FULL, Deaf()))
+        asyncio.run(server.start(address, answering(lambda: statuses.FULL)))
 
     assert capfd.readouterr() == ("", "")
 
@@ -186,7 +196,7 @@ def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str
 def test_a_port_taken_between_the_check_and_the_bind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maglev.listen.check", lambda _: None)
     with served(statuses.FULL) as address, pytest.raises(ConfigError, match="another program may just have taken it"):
-        asyncio.run(server.start(address, lambda: statuses.FULL, Deaf()))
+        asyncio.run(server.start(address, answering(lambda: statuses.FULL)))
 
 
 def stranger(address: str, says: bytes) -> socket.socket:
@@ -230,21 +240,21 @@ def test_connections_are_bounded_and_room_comes_back() -> None:
     ("says", "limits"),
     [
         (HTTP2, Limits(idle_s=0.2)),
-        (HTTP2 + unfinished_call(), Limits(age_s=0.2, grace_s=0.2)),
+        (HTTP2 + unfinished_call(), Limits(ping_s=0.2, pong_s=0.2)),
         (b"", Limits(handshake_s=0.2)),
     ],
-    ids=["idle", "a call that never ends", "silent"],
+    ids=["idle", "a call that never ends, of a peer that is gone", "silent"],
 )
 def test_a_connection_that_does_nothing_is_closed(says: bytes, limits: Limits) -> None:
     with served(statuses.FULL, limits=limits) as address:
         until_closed(stranger(address, says))
 
 
-def test_the_bounds_that_are_served_with_leave_descriptors_for_probes() -> None:
-    options = dict(server._options(Limits()))
+@pytest.mark.parametrize(("descriptors", "connections"), [(1024, 256), (1_048_576, 1280), (2, 1)])
+def test_connections_leave_descriptors_for_probes(descriptors: int, connections: int) -> None:
+    options = dict(server._options(Limits().within(descriptors)))
 
-    assert options["grpc.max_allowed_incoming_connections"] <= 256
-    assert all(options[f"grpc.{name}_ms"] > 0 for name in ("max_connection_idle", "max_connection_age"))
+    assert options["grpc.max_allowed_incoming_connections"] == connections
 
 
 def test_nothing_is_left_open_after_stop() -> None:

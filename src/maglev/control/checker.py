@@ -17,7 +17,15 @@ from maglev.control.ports import Clock, Emit, Probe
 from maglev.control.watching import MAX_PROBES_AT_ONCE, Watches
 from maglev.core import backend as life
 from maglev.core.desired import Resolved, resolve
-from maglev.core.events import ActivePoolChanged, BackendTransition, FrontendTransition, UplinkSuspected
+from maglev.core.events import (
+    ActivePoolChanged,
+    BackendAdded,
+    BackendTransition,
+    FrontendAdded,
+    FrontendRemoved,
+    FrontendTransition,
+    UplinkSuspected,
+)
 from maglev.core.health import PROBED, Order, State
 from maglev.core.model import Backend, Frontend, HealthCheck, ProbeResult
 from maglev.core.pacing import probe_interval_s
@@ -120,8 +128,12 @@ class Checker:
             after[name] = FrontendStatus(frontend, self._resolved(frontend))
             if old is None:
                 self._unsettled.add(name)
+                self._emit(FrontendAdded(name, after[name].resolved.state, now_ns))
             else:
                 self._tell_frontend(old, after[name], now_ns)
+        for name in before:
+            if name not in after:
+                self._emit(FrontendRemoved(name, before[name].resolved.state, now_ns))
         if len(after) != len(before) or any(a is not b for a, b in zip(after.values(), before.values(), strict=True)):
             self._frontends = Snapshot(after)  # else who compares statuses sees at once that nothing moved
         self._unsettled &= after.keys()
@@ -193,9 +205,13 @@ class Checker:
             self._emit(ActivePoolChanged(name, None, _pool_name(new.frontend, rank), rank))
 
     def _tell(self, old: BackendStatus | None, new: BackendStatus) -> None:
-        if old is None or new.health.state is old.health.state:
+        backend = new.backend
+        if old is None:
+            self._emit(BackendAdded(backend.name, backend.address, new.health.state, new.changed_at_ns))
             return
-        backend, change = new.backend, new.transitions[0]
+        if new.health.state is old.health.state:
+            return
+        change = new.transitions[0]
         self._emit(
             BackendTransition(
                 backend.name, backend.address, change.before, change.after, change.code, change.detail, change.at_ns

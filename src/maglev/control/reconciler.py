@@ -18,6 +18,7 @@ import trio
 
 from maglev.control.cell import Cell
 from maglev.control.ports import Audit, Clock, Dataplane, Emit
+from maglev.control.syncs import Synced, Syncs
 from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditPace, AuditReason
 from maglev.core.counters import Indexes
@@ -51,6 +52,7 @@ class _Work:
         self.may_write_at = may_write_at
         self.wrote_at: tuple[float, float] | None = None  # first and last
         self.done: list[Op] = []  # acknowledged, and not yet told
+        self.acknowledged = 0  # operations, of the whole session
 
     def writes(self, now: float) -> None:
         """Something is sent or answered."""
@@ -95,6 +97,7 @@ class Reconciler:
         self._pen = trio.Lock()  # whoever holds it may write
         self._is_finishing = False
         self._is_asked = trio.Event()  # for a sync
+        self._syncs = Syncs()
         self._work: _Work | None = None  # of the present session
         self.lb: Cell[LbStatus | None] = Cell(None)
         self.indexes: Cell[Indexes | None] = Cell(None)
@@ -131,6 +134,8 @@ class Reconciler:
                     await self._write(dataplane, work)
                 elif not self._is_audit_due(work):
                     self._tell(work)
+                    if not work.agenda.queue:
+                        self._syncs.nothing_left(work.acknowledged, len(work.agenda.refused()[1]))
                     await self._wait(work)
         finally:
             self._tell(work)  # also when the session is lost: these were acknowledged
@@ -142,6 +147,7 @@ class Reconciler:
             self.indexes.set(None)
             agenda.close()
             work.reading = self._work = None
+            self._syncs.session_ended()
 
     def adopt(self, conf: LbConf | None, sync_interval_s: float) -> None:
         """Want other global parameters and look for drift at another interval, from now on; `sync` is the caller's."""
@@ -153,6 +159,13 @@ class Reconciler:
     def sync(self) -> None:
         """Read VPP's table soon, and try again at once what it refused."""
         self._is_asked.set()
+
+    async def synced(self) -> Synced:
+        """Sync, and wait until nothing is left to write. Raises Unavailable."""
+        if self._work is None:
+            raise Unavailable("no VPP is connected", hint="is it running? maglevd's log says what is wrong")
+        self.sync()
+        return await self._syncs.wait()
 
     async def finish(self) -> None:
         """Let the step under way come to its end, and write nothing ever after.
@@ -185,6 +198,7 @@ class Reconciler:
             self._is_asked = trio.Event()
             work.agenda.forgive()
         work.agenda.audit_begins()
+        self._syncs.audit_begins()
         return _Reading(reason)
 
     async def _read(self, dataplane: Dataplane, reading: _Reading, task_status: trio.TaskStatus[None]) -> None:
@@ -210,6 +224,7 @@ class Reconciler:
             raise reading.failure or Unavailable("an audit came to nothing")
         work.pace.done(trio.current_time(), reading.audit.cost_s)
         work.audited_at_ns = self._clock.now_ns()
+        self._syncs.audited(work.audited_at_ns, work.acknowledged)
         self._emit(
             Audited(
                 reading.reason,
@@ -282,6 +297,7 @@ class Reconciler:
                 for op, reason in answers:
                     if reason is None:
                         work.done.append(op)
+                        work.acknowledged += 1
                         self._emit(OpApplied(op))
                     else:
                         refused.add(op)

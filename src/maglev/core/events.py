@@ -30,11 +30,14 @@ from maglev.core.vpp_events import (
 __all__ = [
     "ActivePoolChanged",
     "Audited",
+    "BackendAdded",
     "BackendTransition",
     "ConfChange",
     "ConfigReloaded",
     "Drift",
     "Event",
+    "FrontendAdded",
+    "FrontendRemoved",
     "FrontendTransition",
     "HeldBack",
     "Level",
@@ -155,6 +158,40 @@ class FrontendTransition:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendAdded:
+    """A reload brought a backend, in this state; its transitions are to come."""
+
+    name: ClassVar[str] = "backend-added"
+    level: ClassVar[Level] = Level.DEBUG
+    backend: str
+    address: IPAddress
+    state: State
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendAdded:
+    """A reload brought a frontend, in this state; its transitions are to come."""
+
+    name: ClassVar[str] = "frontend-added"
+    level: ClassVar[Level] = Level.DEBUG
+    frontend: str
+    state: FrontendState
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendRemoved:
+    """A reload took a frontend away, which was in this state."""
+
+    name: ClassVar[str] = "frontend-removed"
+    level: ClassVar[Level] = Level.DEBUG
+    frontend: str
+    state: FrontendState
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ActivePoolChanged:
     """Another pool of a frontend takes the traffic; None: no pool can. `rank` counts from 0, the preferred one."""
 
@@ -214,6 +251,9 @@ Event = (
     | UplinkSuspected
     | BackendTransition
     | FrontendTransition
+    | BackendAdded
+    | FrontendAdded
+    | FrontendRemoved
     | ActivePoolChanged
     | WeightSaid
     | ConfigReloaded

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
 from maglev.core.health import Health, State, Transition
-from maglev.core.model import Backend, Frontend, IPAddress, VipKey, VppInfo
+from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, VipKey, VppInfo
 from maglev.core.plan import Observed
 from maglev.core.snapshot import changed
 
@@ -81,12 +81,16 @@ class LbStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it; `vpp`, `lb` and `sample` are None while they are not known."""
+    """All of it; `vpp`, `lb` and `sample` are None while they are not known.
+
+    `checks` are all definitions by name, in the order of the config, those that no backend has too.
+    """
 
     health: HealthStatus = field(default_factory=HealthStatus)
     vpp: VppInfo | None = None
     lb: LbStatus | None = None
     sample: Sample | None = None
+    checks: Mapping[str, HealthCheck] = field(default_factory=dict)
 
 
 def names_by_address(backends: Iterable[BackendStatus]) -> Mapping[IPAddress, list[str]]:

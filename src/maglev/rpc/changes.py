@@ -42,6 +42,15 @@ class Changes:
         """Says what is wrong with the configuration file."""
         return pb.CheckConfigResponse(**_told(await self._commands.check_config()))
 
+    async def sync(self, request: pb.SyncVPPLBStateRequest) -> pb.SyncVPPLBStateResponse:
+        """Syncs VPP's table. Raises NotFound for a frontend that is not there, Unavailable."""
+        if request.name:
+            named("frontend", request.name, self._status().health.frontends)
+        synced = await self._commands.sync()
+        return pb.SyncVPPLBStateResponse(
+            audited_at_ns=synced.audited_at_ns, operations=synced.operations, refused_vips=synced.refused_vips
+        )
+
     async def reload_config(self, _: pb.ReloadConfigRequest) -> pb.ReloadConfigResponse:
         """Takes the configuration file over, if nothing is wrong with it."""
         return pb.ReloadConfigResponse(**_told(await self._commands.reload_config()))

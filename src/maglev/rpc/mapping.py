@@ -1,10 +1,23 @@
 """Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.health import State, Transition, ceiling
-from maglev.core.model import IPAddress, LbConf, VipKey, VppInfo, address_order
+from maglev.core.model import (
+    HealthCheck,
+    HttpSpec,
+    IcmpSpec,
+    IPAddress,
+    LbConf,
+    TcpSpec,
+    Tls,
+    VipKey,
+    VppInfo,
+    address_order,
+    probe_type,
+)
 from maglev.core.plan import ObservedBackend, ObservedVip
 from maglev.core.status import BackendStatus, FrontendStatus, LbStatus, names_by_address
 from maglev.rpc._pb import maglev_pb2 as pb
@@ -63,6 +76,42 @@ def _transition(transition: Transition) -> pb.TransitionInfo:
         code=transition.code,
         detail=transition.detail,
     )
+
+
+def health_check_info(check: HealthCheck, backends: Iterable[str]) -> pb.HealthCheckInfo:
+    """A health check, and the names of the backends that have it."""
+    info = pb.HealthCheckInfo(
+        name=check.name,
+        type=probe_type(check.spec),
+        interval_s=check.timing.interval_s,
+        timeout_s=check.timing.timeout_s,
+        rise=check.policy.rise,
+        fall=check.policy.fall,
+        fast_interval_s=check.timing.fast_interval_s,
+        down_interval_s=check.timing.down_interval_s,
+        probe_ipv4_src=None if check.ipv4_source is None else str(check.ipv4_source),
+        probe_ipv6_src=None if check.ipv6_source is None else str(check.ipv6_source),
+        backends=backends,
+    )
+    match check.spec:
+        case IcmpSpec():
+            return info
+        case TcpSpec(port, tls):
+            info.MergeFrom(pb.HealthCheckInfo(port=port, tls=_tls(tls)))
+        case HttpSpec(port, tls, path, host, codes, regexp):
+            ranges = [f"{low}" if low == high else f"{low}-{high}" for low, high in codes]
+            info.MergeFrom(
+                pb.HealthCheckInfo(
+                    port=port, tls=_tls(tls), path=path, host=host, response_codes=ranges, response_regexp=regexp
+                )
+            )
+        case _:
+            assert_never(check.spec)
+    return info
+
+
+def _tls(tls: Tls | None) -> pb.TLSInfo | None:
+    return None if tls is None else pb.TLSInfo(server_name=tls.server_name, insecure_skip_verify=not tls.verify)
 
 
 def vpp_info(vpp: VppInfo) -> pb.VPPInfo:

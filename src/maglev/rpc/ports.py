@@ -15,6 +15,25 @@ class Faults:
     text: str
 
 
+class Synced(Protocol):
+    """What came of a sync; times are unix nanoseconds."""
+
+    @property
+    def audited_at_ns(self) -> int:
+        """When VPP's table was read."""
+        ...
+
+    @property
+    def operations(self) -> int:
+        """How many VPP acknowledged since."""
+        ...
+
+    @property
+    def refused_vips(self) -> int:
+        """How many VIPs are not as they should be."""
+        ...
+
+
 class Commands(Protocol):
     """What changes something. Each raises Unavailable while maglevd starts or stops."""
 
@@ -28,6 +47,10 @@ class Commands(Protocol):
 
     async def check_config(self) -> Faults | None:
         """Read the configuration file, and change nothing."""
+        ...
+
+    async def sync(self) -> Synced:
+        """Make VPP's table what it ought to be, and wait for it."""
         ...
 
     async def reload_config(self) -> Faults | None:

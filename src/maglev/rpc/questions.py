@@ -1,5 +1,8 @@
 """The RPCs that ask: plain functions of the frozen Status and a request, which raise what they cannot answer."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
 from maglev.core.naming import named
 from maglev.core.status import FrontendStatus, Status
 from maglev.errors import Unavailable
@@ -36,6 +39,29 @@ def list_backends(status: Status, _: pb.ListBackendsRequest) -> pb.ListBackendsR
 def get_backend(status: Status, request: pb.GetBackendRequest) -> pb.BackendInfo:
     """One backend. Raises NotFound."""
     return mapping.backend_info(named("backend", request.name, status.health.backends))
+
+
+def list_health_checks(status: Status, _: pb.ListHealthChecksRequest) -> pb.ListHealthChecksResponse:
+    """All health checks, in the order of the config."""
+    users = _users(status)
+    return pb.ListHealthChecksResponse(
+        health_checks=[mapping.health_check_info(check, users[name]) for name, check in status.checks.items()]
+    )
+
+
+def get_health_check(status: Status, request: pb.GetHealthCheckRequest) -> pb.HealthCheckInfo:
+    """One health check. Raises NotFound."""
+    check = named("health check", request.name, status.checks)
+    return mapping.health_check_info(check, _users(status)[check.name])
+
+
+def _users(status: Status) -> Mapping[str, Sequence[str]]:
+    """By name of the health check, the backends that have it."""
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    for name, found in status.health.backends.items():
+        if found.backend.check is not None:
+            users[found.backend.check.name].append(name)
+    return users
 
 
 def get_vpp_info(status: Status, _: pb.GetVPPInfoRequest) -> pb.VPPInfo:

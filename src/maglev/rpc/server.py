@@ -1,15 +1,23 @@
 """Listens for gRPC on an asyncio loop; must not know what the RPCs say."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from maglev import listen
 from maglev.core.status import Status
 from maglev.errors import ConfigError
 from maglev.rpc import service
+from maglev.rpc.health import Health
+from maglev.rpc.hub import WATCHERS, Hub
 from maglev.rpc.ports import Commands
+
+_CLIENTS_PING_MS = 10_000  # more often no client may ask whether we are still here
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +25,25 @@ class Limits:
     """Bounds of what strangers can make us hold; each connection is a file descriptor that a probe may lack.
 
     A connection above the bound is closed at once. One without a call is closed after `idle_s`, one that never becomes
-    HTTP/2 after `handshake_s`, any other after `age_s`, at the latest `grace_s` later, calls that never end included:
-    clients connect again by themselves. `rpcs` is over all connections; more are refused with RESOURCE_EXHAUSTED.
+    HTTP/2 after `handshake_s`; one with a call that says nothing is asked every `ping_s` whether it is still there, and
+    closed if no answer comes within `pong_s`. A connection may be as old as it likes: it may be a watcher's.
+    `rpcs` is over all connections; more are refused with RESOURCE_EXHAUSTED.
 
     What remains: gRPC accepts before it refuses, so a flood still costs CPU in its own threads; and strangers who keep
     coming back can take all room from others, so that only a firewall can keep it for those who should have it.
     """
 
-    connections: int = 128
+    connections: int = WATCHERS + 256
     handshake_s: float = 10.0
     idle_s: float = 60.0
-    age_s: float = 600.0
-    grace_s: float = 30.0
-    streams: int = 64
-    rpcs: int = 256
+    ping_s: float = 60.0
+    pong_s: float = 20.0
+    streams: int = 128
+    rpcs: int = WATCHERS + 256
+
+    def within(self, descriptors: int) -> "Limits":
+        """These, but with connections for no more than a quarter of the descriptors."""
+        return replace(self, connections=min(self.connections, max(descriptors // 4, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +52,28 @@ class Server:
 
     port: int
     grpc: grpc.aio.Server
+    health: Health
+    followed: asyncio.Task[None]
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls, and cut those that are not done within `grace_s` seconds."""
+        """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
+        self.followed.cancel()
+        await self.health.end()
         await self.grpc.stop(grace_s)
 
 
-async def start(address: str, status: Callable[[], Status], commands: Commands, limits: Limits | None = None) -> Server:
-    """Serve `status` and take `commands` on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Answers come from `status`, changes go to `commands`, events come by `hub`; `is_awake` is maglevd's own loop."""
+
+    status: Callable[[], Status]
+    commands: Commands
+    hub: Hub
+    is_awake: Callable[[], bool]
+
+
+async def start(address: str, served: Served, limits: Limits | None = None, *, reflection: bool = True) -> Server:
+    """Serve on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
 
     Raises ConfigError when that is no address, is in use, or cannot be listened on.
     """
@@ -54,14 +81,26 @@ async def start(address: str, status: Callable[[], Status], commands: Commands, 
     listen.check(where)  # gRPC itself would say no more than that it failed, and would take a live Unix socket away
     limits = limits or Limits()
     server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.rpcs)
-    server.add_generic_rpc_handlers((service.handlers(status, commands),))
+    server.add_generic_rpc_handlers((service.handlers(served.status, served.commands, served.hub),))
+    health = Health(
+        (
+            ("", served.is_awake),
+            (service.SERVICE, served.is_awake),
+            ("vpp", lambda: served.status().vpp is not None),
+        )
+    )
+    health.add_to(server)
+    if reflection:
+        enable_server_reflection((service.SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE), server)
     try:
         port = server.add_insecure_port(_target(where))
     except RuntimeError as error:
         await server.stop(None)
         raise ConfigError(f"cannot listen on {where}", hint="another program may just have taken it") from error
+    await health.look()
     await server.start()
-    return Server(port if isinstance(where, listen.TcpAddress) else 0, server)
+    followed = asyncio.create_task(health.follow(), name="grpc health")
+    return Server(port if isinstance(where, listen.TcpAddress) else 0, server, health, followed)
 
 
 def _target(address: listen.TcpAddress | listen.UnixAddress) -> str:
@@ -78,6 +117,7 @@ def _options(limits: Limits) -> tuple[tuple[str, int], ...]:
         ("grpc.max_allowed_incoming_connections", limits.connections),
         ("grpc.server_handshake_timeout_ms", int(limits.handshake_s * 1000)),
         ("grpc.max_connection_idle_ms", int(limits.idle_s * 1000)),
-        ("grpc.max_connection_age_ms", int(limits.age_s * 1000)),
-        ("grpc.max_connection_age_grace_ms", int(limits.grace_s * 1000)),
+        ("grpc.keepalive_time_ms", int(limits.ping_s * 1000)),
+        ("grpc.http2.ping_timeout_ms", int(limits.pong_s * 1000)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_PING_MS),
     )

@@ -4,6 +4,7 @@ What cannot answer raises, and each kind of error has its status.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import grpc
@@ -11,10 +12,11 @@ from google.protobuf.message import Message
 
 from maglev.core.health import Order
 from maglev.core.status import Status
-from maglev.errors import ConfigError, MaglevError, NotFound, Refused
-from maglev.rpc import questions
+from maglev.errors import ConfigError, MaglevError, NotFound, Overloaded, Refused
+from maglev.rpc import happenings, questions
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.changes import Changes
+from maglev.rpc.hub import Hub
 from maglev.rpc.ports import Commands
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
@@ -29,6 +31,8 @@ def _code(error: MaglevError) -> grpc.StatusCode:
     match error:
         case NotFound():
             return grpc.StatusCode.NOT_FOUND
+        case Overloaded():
+            return grpc.StatusCode.RESOURCE_EXHAUSTED
         case Refused():
             return grpc.StatusCode.FAILED_PRECONDITION
         case ConfigError():
@@ -37,7 +41,7 @@ def _code(error: MaglevError) -> grpc.StatusCode:
             return grpc.StatusCode.UNAVAILABLE
 
 
-def handlers(status: Callable[[], Status], commands: Commands) -> grpc.GenericRpcHandler:
+def handlers(status: Callable[[], Status], commands: Commands, hub: Hub) -> grpc.GenericRpcHandler:
     """Every RPC of the API: questions are answered from the Status of the moment."""
 
     def change(
@@ -62,6 +66,14 @@ def handlers(status: Callable[[], Status], commands: Commands) -> grpc.GenericRp
         return change(now, request)
 
     changes = Changes(status, commands)
+    async def watch(message: pb.WatchRequest, context: "grpc.aio.ServicerContext[pb.WatchRequest, bytes]") -> None:
+        try:
+            async with aclosing(hub.watch(happenings.wants(message))) as events:
+                async for event in events:
+                    await context.write(event)
+        except MaglevError as error:
+            await context.abort(_code(error), str(error), REFUSED)
+
     table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "ListFrontends": rpc(questions.list_frontends, pb.ListFrontendsRequest),
         "GetFrontend": rpc(questions.get_frontend, pb.GetFrontendRequest),
@@ -72,6 +84,10 @@ def handlers(status: Callable[[], Status], commands: Commands) -> grpc.GenericRp
         "EnableBackend": change(changes.order(Order.ENABLE), pb.BackendRequest),
         "DisableBackend": change(changes.order(Order.DISABLE), pb.BackendRequest),
         "SetFrontendPoolBackendWeight": change(changes.set_weight, pb.SetWeightRequest),
+        "ListHealthChecks": rpc(questions.list_health_checks, pb.ListHealthChecksRequest),
+        "GetHealthCheck": rpc(questions.get_health_check, pb.GetHealthCheckRequest),
+        "WatchEvents": grpc.unary_stream_rpc_method_handler(watch, request_deserializer=pb.WatchRequest.FromString),
+        "SyncVPPLBState": change(changes.sync, pb.SyncVPPLBStateRequest),
         "CheckConfig": change(changes.check_config, pb.CheckConfigRequest),
         "ReloadConfig": change(changes.reload_config, pb.ReloadConfigRequest),
         "GetVPPInfo": rpc(questions.get_vpp_info, pb.GetVPPInfoRequest),

@@ -102,6 +102,145 @@ class SetWeightRequest(_message.Message):
     flush: bool
     def __init__(self, frontend: _Optional[str] = ..., pool: _Optional[str] = ..., backend: _Optional[str] = ..., weight: _Optional[int] = ..., flush: _Optional[bool] = ...) -> None: ...
 
+class ListHealthChecksRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListHealthChecksResponse(_message.Message):
+    __slots__ = ("health_checks",)
+    HEALTH_CHECKS_FIELD_NUMBER: _ClassVar[int]
+    health_checks: _containers.RepeatedCompositeFieldContainer[HealthCheckInfo]
+    def __init__(self, health_checks: _Optional[_Iterable[_Union[HealthCheckInfo, _Mapping]]] = ...) -> None: ...
+
+class GetHealthCheckRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class HealthCheckInfo(_message.Message):
+    __slots__ = ("name", "type", "port", "interval_s", "timeout_s", "rise", "fall", "fast_interval_s", "down_interval_s", "probe_ipv4_src", "probe_ipv6_src", "tls", "path", "host", "response_codes", "response_regexp", "backends")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    RISE_FIELD_NUMBER: _ClassVar[int]
+    FALL_FIELD_NUMBER: _ClassVar[int]
+    FAST_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    DOWN_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    PROBE_IPV4_SRC_FIELD_NUMBER: _ClassVar[int]
+    PROBE_IPV6_SRC_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_CODES_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_REGEXP_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    port: int
+    interval_s: float
+    timeout_s: float
+    rise: int
+    fall: int
+    fast_interval_s: float
+    down_interval_s: float
+    probe_ipv4_src: str
+    probe_ipv6_src: str
+    tls: TLSInfo
+    path: str
+    host: str
+    response_codes: _containers.RepeatedScalarFieldContainer[str]
+    response_regexp: str
+    backends: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., port: _Optional[int] = ..., interval_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., rise: _Optional[int] = ..., fall: _Optional[int] = ..., fast_interval_s: _Optional[float] = ..., down_interval_s: _Optional[float] = ..., probe_ipv4_src: _Optional[str] = ..., probe_ipv6_src: _Optional[str] = ..., tls: _Optional[_Union[TLSInfo, _Mapping]] = ..., path: _Optional[str] = ..., host: _Optional[str] = ..., response_codes: _Optional[_Iterable[str]] = ..., response_regexp: _Optional[str] = ..., backends: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TLSInfo(_message.Message):
+    __slots__ = ("server_name", "insecure_skip_verify")
+    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_SKIP_VERIFY_FIELD_NUMBER: _ClassVar[int]
+    server_name: str
+    insecure_skip_verify: bool
+    def __init__(self, server_name: _Optional[str] = ..., insecure_skip_verify: _Optional[bool] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("log", "log_level", "backend", "frontend")
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    log: bool
+    log_level: str
+    backend: bool
+    frontend: bool
+    def __init__(self, log: _Optional[bool] = ..., log_level: _Optional[str] = ..., backend: _Optional[bool] = ..., frontend: _Optional[bool] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("log", "backend", "frontend", "resync")
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    RESYNC_FIELD_NUMBER: _ClassVar[int]
+    log: LogEvent
+    backend: BackendEvent
+    frontend: FrontendEvent
+    resync: ResyncEvent
+    def __init__(self, log: _Optional[_Union[LogEvent, _Mapping]] = ..., backend: _Optional[_Union[BackendEvent, _Mapping]] = ..., frontend: _Optional[_Union[FrontendEvent, _Mapping]] = ..., resync: _Optional[_Union[ResyncEvent, _Mapping]] = ...) -> None: ...
+
+class LogEvent(_message.Message):
+    __slots__ = ("at_ns", "level", "name", "fields")
+    class FieldsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    at_ns: int
+    level: str
+    name: str
+    fields: _containers.ScalarMap[str, str]
+    def __init__(self, at_ns: _Optional[int] = ..., level: _Optional[str] = ..., name: _Optional[str] = ..., fields: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class BackendEvent(_message.Message):
+    __slots__ = ("at_ns", "backend", "address", "to", "code", "detail")
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    at_ns: int
+    backend: str
+    address: str
+    to: str
+    code: str
+    detail: str
+    def __init__(self, at_ns: _Optional[int] = ..., backend: _Optional[str] = ..., address: _Optional[str] = ..., to: _Optional[str] = ..., code: _Optional[str] = ..., detail: _Optional[str] = ..., **kwargs) -> None: ...
+
+class FrontendEvent(_message.Message):
+    __slots__ = ("at_ns", "frontend", "to")
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    at_ns: int
+    frontend: str
+    to: str
+    def __init__(self, at_ns: _Optional[int] = ..., frontend: _Optional[str] = ..., to: _Optional[str] = ..., **kwargs) -> None: ...
+
+class ResyncEvent(_message.Message):
+    __slots__ = ("lost",)
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    lost: int
+    def __init__(self, lost: _Optional[int] = ...) -> None: ...
+
 class CheckConfigRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -254,6 +393,22 @@ class VPPLBAS(_message.Message):
     buckets: int
     flows: int
     def __init__(self, address: _Optional[str] = ..., weight: _Optional[int] = ..., buckets: _Optional[int] = ..., flows: _Optional[int] = ...) -> None: ...
+
+class SyncVPPLBStateRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class SyncVPPLBStateResponse(_message.Message):
+    __slots__ = ("audited_at_ns", "operations", "refused_vips")
+    AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_VIPS_FIELD_NUMBER: _ClassVar[int]
+    audited_at_ns: int
+    operations: int
+    refused_vips: int
+    def __init__(self, audited_at_ns: _Optional[int] = ..., operations: _Optional[int] = ..., refused_vips: _Optional[int] = ...) -> None: ...
 
 class GetVPPLBCountersRequest(_message.Message):
     __slots__ = ()

@@ -74,10 +74,25 @@ class MaglevStub:
                 request_serializer=maglev__pb2.BackendRequest.SerializeToString,
                 response_deserializer=maglev__pb2.BackendInfo.FromString,
                 _registered_method=True)
+        self.ListHealthChecks = channel.unary_unary(
+                '/maglev.Maglev/ListHealthChecks',
+                request_serializer=maglev__pb2.ListHealthChecksRequest.SerializeToString,
+                response_deserializer=maglev__pb2.ListHealthChecksResponse.FromString,
+                _registered_method=True)
+        self.GetHealthCheck = channel.unary_unary(
+                '/maglev.Maglev/GetHealthCheck',
+                request_serializer=maglev__pb2.GetHealthCheckRequest.SerializeToString,
+                response_deserializer=maglev__pb2.HealthCheckInfo.FromString,
+                _registered_method=True)
         self.SetFrontendPoolBackendWeight = channel.unary_unary(
                 '/maglev.Maglev/SetFrontendPoolBackendWeight',
                 request_serializer=maglev__pb2.SetWeightRequest.SerializeToString,
                 response_deserializer=maglev__pb2.FrontendInfo.FromString,
+                _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/maglev.Maglev/WatchEvents',
+                request_serializer=maglev__pb2.WatchRequest.SerializeToString,
+                response_deserializer=maglev__pb2.Event.FromString,
                 _registered_method=True)
         self.CheckConfig = channel.unary_unary(
                 '/maglev.Maglev/CheckConfig',
@@ -98,6 +113,11 @@ class MaglevStub:
                 '/maglev.Maglev/GetVPPLBState',
                 request_serializer=maglev__pb2.GetVPPLBStateRequest.SerializeToString,
                 response_deserializer=maglev__pb2.VPPLBState.FromString,
+                _registered_method=True)
+        self.SyncVPPLBState = channel.unary_unary(
+                '/maglev.Maglev/SyncVPPLBState',
+                request_serializer=maglev__pb2.SyncVPPLBStateRequest.SerializeToString,
+                response_deserializer=maglev__pb2.SyncVPPLBStateResponse.FromString,
                 _registered_method=True)
         self.GetVPPLBCounters = channel.unary_unary(
                 '/maglev.Maglev/GetVPPLBCounters',
@@ -167,10 +187,34 @@ class MaglevServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHealthChecks(self, request, context):
+        """All health checks by name, in the order of the configuration, those that no backend uses too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHealthCheck(self, request, context):
+        """One health check. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetFrontendPoolBackendWeight(self, request, context):
         """Set the weight of a backend in one pool of a frontend. It counts until a reload that changes this weight in the
         file, or a restart of maglevd. INVALID_ARGUMENT for a weight out of range, or for a flush with one above 0.
         NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvents(self, request, context):
+        """What happens from now on, for as long as the caller listens: first the present state of every backend and frontend,
+        as events whose `from` is their `to`, then each event in order, none lost and none twice. For a caller that reads
+        too slowly thousands of events are kept; then it gets a ResyncEvent, and the present states once more.
+        INVALID_ARGUMENT for an unknown log level, RESOURCE_EXHAUSTED when too many watch already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +243,15 @@ class MaglevServicer:
 
     def GetVPPLBState(self, request, context):
         """VPP's load-balancer table: as last audited, moved on by every write that VPP has acknowledged since. UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SyncVPPLBState(self, request, context):
+        """Read VPP's table whole, write what is other than it ought to be, try again at once what VPP refused, and answer when
+        that is done. UNAVAILABLE without VPP, or when VPP does not get it done; the caller's deadline bounds the wait, not
+        the work. NOT_FOUND for a name that is no frontend.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -254,10 +307,25 @@ def add_MaglevServicer_to_server(servicer, server):
                     request_deserializer=maglev__pb2.BackendRequest.FromString,
                     response_serializer=maglev__pb2.BackendInfo.SerializeToString,
             ),
+            'ListHealthChecks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHealthChecks,
+                    request_deserializer=maglev__pb2.ListHealthChecksRequest.FromString,
+                    response_serializer=maglev__pb2.ListHealthChecksResponse.SerializeToString,
+            ),
+            'GetHealthCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHealthCheck,
+                    request_deserializer=maglev__pb2.GetHealthCheckRequest.FromString,
+                    response_serializer=maglev__pb2.HealthCheckInfo.SerializeToString,
+            ),
             'SetFrontendPoolBackendWeight': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFrontendPoolBackendWeight,
                     request_deserializer=maglev__pb2.SetWeightRequest.FromString,
                     response_serializer=maglev__pb2.FrontendInfo.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=maglev__pb2.WatchRequest.FromString,
+                    response_serializer=maglev__pb2.Event.SerializeToString,
             ),
             'CheckConfig': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckConfig,
@@ -278,6 +346,11 @@ def add_MaglevServicer_to_server(servicer, server):
                     servicer.GetVPPLBState,
                     request_deserializer=maglev__pb2.GetVPPLBStateRequest.FromString,
                     response_serializer=maglev__pb2.VPPLBState.SerializeToString,
+            ),
+            'SyncVPPLBState': grpc.unary_unary_rpc_method_handler(
+                    servicer.SyncVPPLBState,
+                    request_deserializer=maglev__pb2.SyncVPPLBStateRequest.FromString,
+                    response_serializer=maglev__pb2.SyncVPPLBStateResponse.SerializeToString,
             ),
             'GetVPPLBCounters': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVPPLBCounters,
@@ -512,6 +585,60 @@ class Maglev:
             _registered_method=True)
 
     @staticmethod
+    def ListHealthChecks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/ListHealthChecks',
+            maglev__pb2.ListHealthChecksRequest.SerializeToString,
+            maglev__pb2.ListHealthChecksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHealthCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/GetHealthCheck',
+            maglev__pb2.GetHealthCheckRequest.SerializeToString,
+            maglev__pb2.HealthCheckInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SetFrontendPoolBackendWeight(request,
             target,
             options=(),
@@ -528,6 +655,33 @@ class Maglev:
             '/maglev.Maglev/SetFrontendPoolBackendWeight',
             maglev__pb2.SetWeightRequest.SerializeToString,
             maglev__pb2.FrontendInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/maglev.Maglev/WatchEvents',
+            maglev__pb2.WatchRequest.SerializeToString,
+            maglev__pb2.Event.FromString,
             options,
             channel_credentials,
             insecure,
@@ -636,6 +790,33 @@ class Maglev:
             '/maglev.Maglev/GetVPPLBState',
             maglev__pb2.GetVPPLBStateRequest.SerializeToString,
             maglev__pb2.VPPLBState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SyncVPPLBState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maglev.Maglev/SyncVPPLBState',
+            maglev__pb2.SyncVPPLBStateRequest.SerializeToString,
+            maglev__pb2.SyncVPPLBStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

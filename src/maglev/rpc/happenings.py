@@ -1,0 +1,133 @@
+"""What happens -> messages of the event stream, serialized, plain functions; must not know who gets them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from maglev.core.events import (
+    BackendAdded,
+    BackendTransition,
+    Event,
+    FrontendAdded,
+    FrontendRemoved,
+    FrontendTransition,
+)
+from maglev.core.level import Level
+from maglev.core.record import Record, Value
+from maglev.core.status import BackendStatus, HealthStatus
+from maglev.errors import ConfigError
+from maglev.rpc._pb import maglev_pb2 as pb
+
+_LEVELS = {level.name.lower(): level.value for level in Level}
+_REMOVED = "removed"
+"""Of a frontend, which has no such state: what is not configured has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a watcher wants: log records from level `log` (as in core.level) upwards, None for none."""
+
+    log: int | None
+    backend: bool
+    frontend: bool
+
+
+def wants(request: pb.WatchRequest) -> Wants:
+    """What is not set is wanted. Raises ConfigError for an unknown level."""
+    level = request.log_level or "debug"
+    if level not in _LEVELS:
+        raise ConfigError(f"{level[:64]!r} is no log level", hint=f"it is one of {', '.join(_LEVELS)}")
+    return Wants(
+        log=_LEVELS[level] if request.log or not request.HasField("log") else None,
+        backend=request.backend or not request.HasField("backend"),
+        frontend=request.frontend or not request.HasField("frontend"),
+    )
+
+
+def is_wanted(happening: Event | Record, wants: Wants) -> bool:
+    """Whether it is to be sent to whoever wants this."""
+    match happening:
+        case Record(level=level):
+            return wants.log is not None and level.value >= wants.log
+        case BackendTransition() | BackendAdded():
+            return wants.backend
+        case FrontendTransition() | FrontendAdded() | FrontendRemoved():
+            return wants.frontend
+        case _:
+            return False  # what else happens is told as a record
+
+
+def present(health: HealthStatus, wants: Wants) -> Iterator[bytes]:
+    """The present state of every backend and frontend, in the order of the configuration."""
+    if wants.backend:
+        for status in health.backends.values():
+            yield pb.Event(backend=_standing(status)).SerializeToString()
+    if wants.frontend:
+        for name, frontend in health.frontends.items():
+            yield _frontend(0, name, frontend.resolved.state.word, frontend.resolved.state.word)
+
+
+def message(happening: Event | Record) -> bytes:
+    """The message of what `is_wanted` by somebody."""
+    match happening:
+        case Record():
+            return pb.Event(log=_log(happening)).SerializeToString()
+        case BackendTransition(name, address, before, after, code, detail, at_ns):
+            return _backend(at_ns, name, str(address), before.word, after.word, code, detail)
+        case BackendAdded(name, address, state, at_ns):
+            return _backend(at_ns, name, str(address), state.word, state.word, "", "")
+        case FrontendTransition(name, old, new, at_ns):
+            return _frontend(at_ns, name, old.word, new.word)
+        case FrontendAdded(name, stands, at_ns):
+            return _frontend(at_ns, name, stands.word, stands.word)
+        case FrontendRemoved(name, stood, at_ns):
+            return _frontend(at_ns, name, stood.word, _REMOVED)
+        case _:
+            raise TypeError(f"nobody can want {happening!r}")
+
+
+def resync(lost: int) -> bytes:
+    """The word for a watcher that lost this many messages."""
+    return pb.Event(resync=pb.ResyncEvent(lost=lost)).SerializeToString()
+
+
+def _standing(status: BackendStatus) -> pb.BackendEvent:
+    latest = status.transitions[0] if status.transitions else None
+    word = status.health.state.word
+    return pb.BackendEvent(
+        at_ns=status.changed_at_ns,
+        backend=status.backend.name,
+        address=str(status.backend.address),
+        **{"from": word},  # a keyword of Python
+        to=word,
+        code=latest.code if latest else "",
+        detail=latest.detail if latest else "",
+    )
+
+
+def _backend(at_ns: int, name: str, address: str, before: str, after: str, code: str, detail: str) -> bytes:
+    words = {"from": before, "to": after}
+    return pb.Event(
+        backend=pb.BackendEvent(at_ns=at_ns, backend=name, address=address, code=code, detail=detail, **words)
+    ).SerializeToString()
+
+
+def _frontend(at_ns: int, name: str, before: str, after: str) -> bytes:
+    words = {"from": before, "to": after}
+    return pb.Event(frontend=pb.FrontendEvent(at_ns=at_ns, frontend=name, **words)).SerializeToString()
+
+
+def _log(record: Record) -> pb.LogEvent:
+    return pb.LogEvent(
+        at_ns=record.at_ns,
+        level=record.level.name.lower(),
+        name=record.name,
+        fields={key: _text(value) for key, value in record.fields.items()},
+    )
+
+
+def _text(value: Value) -> str:
+    """As JSON writes it, but texts without quotes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # protobuf takes no lone surrogates
+    return json.dumps(value)
