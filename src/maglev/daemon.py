@@ -12,7 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 import trio
 
@@ -28,16 +29,17 @@ from maglev.control.reconciler import Reconciler
 from maglev.control.sampler import Sampler
 from maglev.core.events import Event, VppConnected
 from maglev.core.health import State
+from maglev.core.level import Level
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
 from maglev.core.warmup import Warmup
-from maglev.errors import MaglevError, leaves
+from maglev.errors import ConfigError, MaglevError, leaves
 from maglev.metrics import listener
 from maglev.metrics.collector import registry_for
 from maglev.metrics.counting import EventCounters
 from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Options, read_options
 from maglev.reloading import Reloader
-from maglev.rpc import server
+from maglev.rpc import doors, server
 from maglev.serving import Serving, Start
 from maglev.vpp.session import Session, keep_connected
 
@@ -70,7 +72,7 @@ class Daemon:
             self._clock.now_ns,
             vpp_in_use=bool(options.vpp_api_addr),
         )
-        self._commands = Commands(self._operator, self._reloader)
+        self._commands = Commands(self._operator, self._reloader, self._emit)
         lb = config.lb
         self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
         self._reconciler = Reconciler(
@@ -100,7 +102,9 @@ class Daemon:
                         await base_nursery.start(self._lag.run, name="lag")
                         await base_nursery.start(self._prober.run, name="prober")
                         await probe_nursery.start(self._checker.run, name="checker")
-                        await serving_nursery.start(self._reloader.run, name="reloader")
+                        await serving_nursery.start(
+                            self._reloader.run, self._commands.reload_by_signal, name="reloader"
+                        )
                         if self._options.vpp_api_addr:
                             base_nursery.start_soon(self._keep_vpp, name="vpp")
                             serving_nursery.start_soon(self._tell_the_end_of_the_warmup, name="warmup")
@@ -165,10 +169,18 @@ class Daemon:
 
     def _servers(self) -> list[Start]:
         servers: list[Start] = []
+        token = trio.lowlevel.current_trio_token()
+
+        def tell(level: Level, text: str) -> None:
+            with suppress(trio.RunFinishedError):  # a thread of gRPC's may see the end of it all
+                token.run_sync_soon(partial(logs.note, level.value, "grpc-access", told=text))
+
         if address := self._options.grpc_addr:
 
             async def serve_grpc(stack: AsyncExitStack) -> None:
-                grpc_server = await server.start(address, self.status, self._commands)
+                grpc_server = await server.start(
+                    address, self.status, self._commands, access=self._options.access, tell=tell
+                )
                 stack.push_async_callback(grpc_server.stop, 1.0)
 
             servers.append(serve_grpc)
@@ -223,6 +235,12 @@ def _main(argv: Sequence[str] | None) -> int:
             f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
         )
         return EXIT_OK
+    try:
+        if not options.dry_run:
+            doors.vet(options.grpc_addr, options.access)
+    except ConfigError as fault:
+        _say(str(fault))
+        return EXIT_SEMANTIC
     logs.set_up(options.log_level)
     _allow_many_descriptors()
     failures: list[MaglevError] = []

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 
-from maglev import listen
+from maglev.core.level import Level
 from maglev.core.status import Status
 from maglev.errors import ConfigError
-from maglev.rpc import service
+from maglev.rpc import doors, gate, service
+from maglev.rpc.access import Access
+from maglev.rpc.credentials import Tell
 from maglev.rpc.ports import Commands
 
 
@@ -35,39 +38,51 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A listening server; `port` is 0 on a Unix socket."""
+    """A listening server; `ports` are those of its addresses, 0 of a Unix socket."""
 
-    port: int
+    ports: tuple[int, ...]
     grpc: grpc.aio.Server
+
+    @property
+    def port(self) -> int:
+        """The first port; 0 if it listens on Unix sockets only."""
+        return next(filter(None, self.ports), 0)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, and cut those that are not done within `grace_s` seconds."""
         await self.grpc.stop(grace_s)
 
 
-async def start(address: str, status: Callable[[], Status], commands: Commands, limits: Limits | None = None) -> Server:
-    """Serve `status` and take `commands` on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
+def _untold(_level: Level, _text: str) -> None:
+    """For those who have nobody to tell."""
 
-    Raises ConfigError when that is no address, is in use, or cannot be listened on.
+
+async def start(
+    addresses: str,
+    status: Callable[[], Status],
+    commands: Commands,
+    limits: Limits | None = None,
+    *,
+    access: Access | None = None,
+    tell: Tell = _untold,
+) -> Server:
+    """Serve `status` and take `commands` on `addresses`, separated by commas.
+
+    Each is `host:port`, `:port`, `[::1]:port` or `unix:/path`. Raises ConfigError when one is no address, is in use,
+    cannot be listened on, or lets in more than `access` says.
     """
-    where = listen.parse(address)
-    listen.check(where)  # gRPC itself would say no more than that it failed, and would take a live Unix socket away
-    limits = limits or Limits()
-    server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.rpcs)
-    server.add_generic_rpc_handlers((service.handlers(status, commands),))
+    limits, access = limits or Limits(), access or Access()
+    server = grpc.aio.server(
+        interceptors=(gate.Gate(access),), options=_options(limits), maximum_concurrent_rpcs=limits.rpcs
+    )
+    server.add_generic_rpc_handlers((service.handlers(status, commands, partial(gate.caller, access)),))
     try:
-        port = server.add_insecure_port(_target(where))
-    except RuntimeError as error:
+        ports = doors.open_all(server, addresses, access, tell)
+    except ConfigError:
         await server.stop(None)
-        raise ConfigError(f"cannot listen on {where}", hint="another program may just have taken it") from error
+        raise
     await server.start()
-    return Server(port if isinstance(where, listen.TcpAddress) else 0, server)
-
-
-def _target(address: listen.TcpAddress | listen.UnixAddress) -> str:
-    if isinstance(address, listen.TcpAddress) and not address.host:
-        return f"[::]:{address.port}"  # gRPC's word for all interfaces; it falls back to IPv4 where there is no IPv6
-    return str(address)
+    return Server(tuple(ports), server)
 
 
 def _options(limits: Limits) -> tuple[tuple[str, int], ...]:

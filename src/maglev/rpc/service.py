@@ -11,11 +11,12 @@ from google.protobuf.message import Message
 
 from maglev.core.health import Order
 from maglev.core.status import Status
-from maglev.errors import ConfigError, MaglevError, NotFound, Refused
+from maglev.errors import MaglevError
 from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.rpc.access import canonical
 from maglev.rpc.changes import Changes
-from maglev.rpc.ports import Commands
+from maglev.rpc.ports import Caller, Commands
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
 REFUSED = (("maglev-refused", "1"),)
@@ -26,26 +27,22 @@ Response = TypeVar("Response", bound=Message)
 
 
 def _code(error: MaglevError) -> grpc.StatusCode:
-    match error:
-        case NotFound():
-            return grpc.StatusCode.NOT_FOUND
-        case Refused():
-            return grpc.StatusCode.FAILED_PRECONDITION
-        case ConfigError():
-            return grpc.StatusCode.INVALID_ARGUMENT
-        case _:
-            return grpc.StatusCode.UNAVAILABLE
+    return grpc.StatusCode[canonical(error)]
 
 
-def handlers(status: Callable[[], Status], commands: Commands) -> grpc.GenericRpcHandler:
-    """Every RPC of the API: questions are answered from the Status of the moment."""
+def handlers(
+    status: Callable[[], Status],
+    commands: Commands,
+    who: "Callable[[grpc.aio.ServicerContext[Any, Any]], Caller]",
+) -> grpc.GenericRpcHandler:
+    """Every RPC of the API: questions are answered from the Status of the moment; `who` tells the caller."""
 
     def change(
-        answer: Callable[[Request], Awaitable[Response]], request: type[Request]
+        answer: Callable[[Request, Caller], Awaitable[Response]], request: type[Request]
     ) -> "grpc.RpcMethodHandler[Request, Response]":
         async def shell(message: Request, context: "grpc.aio.ServicerContext[Request, Response]") -> Response:
             try:
-                return await answer(message)
+                return await answer(message, who(context))
             except MaglevError as error:
                 await context.abort(_code(error), str(error), REFUSED)
 
@@ -56,7 +53,7 @@ def handlers(status: Callable[[], Status], commands: Commands) -> grpc.GenericRp
     def rpc(
         answer: Callable[[Status, Request], Response], request: type[Request]
     ) -> "grpc.RpcMethodHandler[Request, Response]":
-        async def now(message: Request) -> Response:
+        async def now(message: Request, _: Caller) -> Response:
             return answer(status(), message)
 
         return change(now, request)
