@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from maglev.config.model import Config
-from maglev.config.parse import load
+from maglev.config.parse import ConfigFaults, load
 from maglev.core.events import ConfigReloaded, Event, ReloadRefused
 from maglev.errors import Unavailable
 from maglev.reloading import Reloader
@@ -39,14 +39,14 @@ def desk(tmp_path: Path) -> Desk:
 
 async def test_a_good_file_is_taken_over_and_told(desk: Desk) -> None:
     desk.path.write_text(changed("rise: 1", "rise: 2"))
-    assert await desk.reloader.reload() is None
+    said = await desk.reloader.reload()
 
     ((old, new),) = desk.taken
     assert old is desk.first
     assert new.healthchecks["web"].policy.rise == 2
     assert new.frontends["www"] is desk.first.frontends["www"]
-    (told,) = desk.events
-    assert told == ConfigReloaded((), (), ("healthcheck web",), 7, frozenset())
+    assert desk.events == [said]
+    assert said == ConfigReloaded((), (), ("healthcheck web",), 7, frozenset())
 
 
 async def test_each_reload_goes_on_from_the_last_good_one(desk: Desk) -> None:
@@ -63,7 +63,7 @@ async def test_of_a_bad_file_nothing_is_taken_over_and_every_fault_is_told(desk:
     desk.path.write_text(VALID.replace("rise: 1", "rise: 0").replace("enabled: false", "enabled: 7"))
     faults = await desk.reloader.reload()
 
-    assert faults is not None
+    assert isinstance(faults, ConfigFaults)
     assert not faults.is_syntax
     assert not desk.taken
     (told,) = desk.events
@@ -77,7 +77,7 @@ async def test_a_file_that_is_no_yaml_or_gone_is_told_as_that(desk: Desk, text: 
     desk.path.unlink() if text is None else desk.path.write_text(text)
     faults = await desk.reloader.reload()
 
-    assert faults is not None
+    assert isinstance(faults, ConfigFaults)
     assert faults.is_syntax
     assert not desk.taken
 
@@ -94,7 +94,7 @@ async def test_a_check_says_what_is_wrong_and_changes_nothing(desk: Desk) -> Non
 
 async def test_asking_often_before_it_began_asks_once(desk: Desk) -> None:
     async with trio.open_nursery() as nursery:
-        await nursery.start(desk.reloader.run)
+        await nursery.start(desk.reloader.run, desk.reloader.reload)
         for _ in range(5):
             desk.reloader.ask()
         with trio.fail_after(30):

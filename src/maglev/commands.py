@@ -1,37 +1,73 @@
-"""Commands from the serving thread, carried out on trio's, one task each; decides nothing.
+"""Commands from the serving thread, carried out on trio's, one task each, and the audit record of each.
 
 What a command does is done even if whoever asked for it has gone, as an order must not depend on a client's patience.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import trio
 
 from maglev.control.operator import Operator
+from maglev.control.ports import Emit
 from maglev.control.reconciler import Reconciler
 from maglev.control.syncs import Synced
+from maglev.core.events import ConfigReloaded, Ordered, Outcome
 from maglev.core.health import Order
 from maglev.core.status import BackendStatus, FrontendStatus
-from maglev.errors import MaglevError, Unavailable
+from maglev.errors import ConfigError, Forbidden, MaglevError, Unavailable
 from maglev.reloading import Reloader
-from maglev.rpc.ports import Faults
+from maglev.rpc.access import bounded, canonical, require
+from maglev.rpc.ports import Caller, Faults, Role
+
+SIGHUP = Caller("SIGHUP", "", Role.OPERATOR)
+_NAMED = 4  # things of a kind that a record names; the line of the reload itself has more
+_RESULT = 512  # characters of a record's result
 
 SYNC_DEADLINE_S = 60.0
 
 V = TypeVar("V")
 
 
+@dataclass(slots=True)
+class _Record:
+    """The audit record of one order, filled in while that is carried out; `no` is why it was not."""
+
+    caller: Caller
+    action: str
+    what: str
+    before: str | None = None
+    after: str | None = None
+    no: BaseException | None = None
+
+    def event(self) -> Ordered:
+        """As it is told."""
+        outcome, result = Outcome.REFUSED, ""
+        match self.no:
+            case None:
+                outcome, result = Outcome.OK, "ok"
+            case Forbidden() as no:
+                outcome, result = Outcome.DENIED, f"{canonical(no)}: {no}"
+            case MaglevError() as no:
+                result = f"{canonical(no)}: {no}"
+            case no:
+                result = f"INTERNAL: {no!r}"
+        who, result = self.caller, bounded(result, _RESULT)
+        return Ordered(who.who, who.origin, who.says, self.action, self.what, self.before, self.after, outcome, result)
+
+
 class Commands:
     """The commands of maglev.rpc.ports, to be awaited on an asyncio loop while `run` runs on trio's."""
 
-    def __init__(self, operator: Operator, reloader: Reloader, reconciler: Reconciler) -> None:
+    def __init__(self, operator: Operator, reloader: Reloader, reconciler: Reconciler, emit: Emit) -> None:
         self._operator = operator
         self._reconciler = reconciler
         self._reloader = reloader
+        self._emit = emit
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -42,45 +78,89 @@ class Commands:
             task_status.started()
             await trio.sleep_forever()
 
-    async def order(self, backend: str, order: Order) -> BackendStatus:
-        """As `Operator.order`."""
+    async def order(self, backend: str, order: Order, caller: Caller) -> BackendStatus:
+        """As `Operator.order`. Raises Forbidden."""
+        record = _Record(caller, f"{order.value.capitalize()}Backend", f"backend {bounded(backend)}")
 
         async def call() -> BackendStatus:
-            return self._operator.order(backend, order)
+            record.before = record.after = self._operator.state_of(backend)
+            status = self._operator.order(backend, order)
+            record.after = self._operator.state_of(backend)
+            return status
 
-        return await self._done(call)
+        return await self._done(call, record)
 
-    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
-        """As `Operator.set_weight`."""
+    async def set_weight(
+        self, frontend: str, pool: str, backend: str, weight: int, caller: Caller, *, flush: bool
+    ) -> FrontendStatus:
+        """As `Operator.set_weight`. Raises Forbidden."""
+        what = f"frontend {bounded(frontend)} pool {bounded(pool)} backend {bounded(backend)}"
+        record = _Record(caller, "SetFrontendPoolBackendWeight", what)
 
         async def call() -> FrontendStatus:
-            return self._operator.set_weight(frontend, pool, backend, weight, flush=flush)
+            record.before = record.after = self._operator.weight_of(frontend, pool, backend)
+            status = self._operator.set_weight(frontend, pool, backend, weight, flush=flush)
+            record.after = self._operator.weight_of(frontend, pool, backend)
+            return status
 
-        return await self._done(call)
+        return await self._done(call, record)
 
-    async def sync(self) -> Synced:
-        """As `Reconciler.synced`, within SYNC_DEADLINE_S."""
+    async def sync(self, frontend: str, caller: Caller) -> Synced:
+        """As `Reconciler.synced`, within SYNC_DEADLINE_S. Raises NotFound for a `frontend` that is not there."""
+        record = _Record(caller, "SyncVPPLBState", f"frontend {bounded(frontend)}" if frontend else "all frontends")
 
         async def call() -> Synced:
+            if frontend:
+                self._operator.find(frontend)
             with trio.move_on_after(SYNC_DEADLINE_S):
-                return await self._reconciler.synced()
+                synced = await self._reconciler.synced()
+                record.after = f"{synced.operations} operations, {synced.refused_vips} VIPs refused"
+                return synced
             raise Unavailable(
                 f"the sync is not done after {SYNC_DEADLINE_S:g} s", hint="it goes on; the log and GetVPPLBState tell"
             )
 
-        return await self._done(call)
+        return await self._done(call, record)
 
     async def check_config(self) -> Faults | None:
         """What is wrong with the configuration file; None: nothing."""
         faults = await self._done(self._reloader.check)
         return Faults(faults.is_syntax, str(faults)) if faults else None
 
-    async def reload_config(self) -> Faults | None:
-        """Reload; what is wrong with the file, so that nothing of it was taken over."""
-        faults = await self._done(self._reloader.reload)
-        return Faults(faults.is_syntax, str(faults)) if faults else None
+    async def reload_config(self, caller: Caller) -> Faults | None:
+        """Reload; what is wrong with the file, so that nothing of it was taken over. Raises Forbidden."""
+        record = _Record(caller, "ReloadConfig", "config")
+        return await self._done(partial(self._reload, record), record)
 
-    async def _done(self, call: Callable[[], Awaitable[V]]) -> V:
+    async def reload_by_signal(self) -> None:
+        """Reload, on trio's thread; what is wrong with the file is told by its events. Raises Unavailable."""
+        record = _Record(SIGHUP, "ReloadConfig", "config")
+        await self._recorded(partial(self._reload, record), record)
+
+    async def _reload(self, record: _Record) -> Faults | None:
+        told = await self._reloader.reload()
+        if isinstance(told, ConfigReloaded):
+            record.after = _summary(told)
+            return None
+        more = f" and {len(told.faults) - 1} more" if len(told.faults) > 1 else ""
+        record.no = ConfigError(f"{told.faults[0]}{more}")
+        return Faults(told.is_syntax, str(told))
+
+    async def _recorded(self, call: Callable[[], Awaitable[V]], record: _Record) -> V:
+        """Carry it out if its caller may, and leave the record of it, whatever happens."""
+        try:
+            require(record.caller, record.action)
+            return await call()
+        except trio.Cancelled:
+            record.no = _stopping()
+            raise
+        except Exception as error:
+            record.no = error
+            raise
+        finally:
+            self._emit(record.event())
+
+    async def _done(self, call: Callable[[], Awaitable[V]], record: _Record | None = None) -> V:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[V] = loop.create_future()
 
@@ -89,9 +169,9 @@ class Commands:
                 settle()
 
         async def carry_out() -> None:
-            settle = partial(answer.set_exception, Unavailable("maglevd is stopping"))
+            settle = partial(answer.set_exception, _stopping())
             try:
-                settle = partial(answer.set_result, await call())
+                settle = partial(answer.set_result, await (self._recorded(call, record) if record else call()))
             except MaglevError as error:
                 settle = partial(answer.set_exception, error)
             finally:
@@ -101,7 +181,7 @@ class Commands:
             try:
                 nursery.start_soon(carry_out)
             except RuntimeError:  # trio's word for a nursery that has closed
-                post(partial(answer.set_exception, Unavailable("maglevd is stopping")))
+                post(partial(answer.set_exception, self._not_begun(record, _stopping())))
 
         def post(settle: Callable[[], None]) -> None:
             with suppress(RuntimeError):  # the serving loop may have ended meanwhile
@@ -109,9 +189,30 @@ class Commands:
 
         token, nursery = self._token, self._nursery
         if token is None or nursery is None:
-            raise Unavailable("maglevd is starting", hint="try again in a moment")
+            raise self._not_begun(record, Unavailable("maglevd is starting", hint="try again in a moment"))
         try:
             token.run_sync_soon(begin, nursery)
         except trio.RunFinishedError as error:
-            raise Unavailable("maglevd is stopping") from error
+            raise self._not_begun(record, _stopping()) from error
         return await answer
+
+    def _not_begun(self, record: _Record | None, why: Unavailable) -> Unavailable:
+        if record is not None:
+            record.no = why
+            self._emit(record.event())
+        return why
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("maglevd is stopping")
+
+
+def _summary(reloaded: ConfigReloaded) -> str:
+    """What another configuration brought, such as `added backend web9; changed frontend www`."""
+    kinds = {"added": reloaded.added, "removed": reloaded.removed, "changed": reloaded.changed}
+    return "; ".join(f"{kind} {_some(names)}" for kind, names in kinds.items() if names) or "nothing else than before"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
 
 import trio
 
@@ -31,15 +30,13 @@ from maglev.core.health import State
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
 from maglev.core.warmup import Warmup
-from maglev.errors import MaglevError, leaves
-from maglev.metrics import listener
-from maglev.metrics.collector import registry_for
+from maglev.errors import ConfigError, MaglevError, leaves
 from maglev.metrics.counting import EventCounters
 from maglev.options import EXIT_FAILED, EXIT_OK, EXIT_SEMANTIC, EXIT_SYNTAX, Options, read_options
+from maglev.outside import Outside
 from maglev.reloading import Reloader
-from maglev.rpc import server
-from maglev.rpc.hub import Hub, Mark
-from maglev.serving import Serving, Start
+from maglev.rpc import doors
+from maglev.serving import Serving
 from maglev.vpp.session import Session, keep_connected
 
 FULL_COLLECTION_EVERY_S = 3600.0  # each may hold the loop for 0.1 s and more
@@ -77,11 +74,9 @@ class Daemon:
         self._reconciler = Reconciler(
             lb.conf, lb.sync_interval_s, self._warmup, self._checker.health, self._emit, self._clock
         )
-        self._commands = Commands(self._operator, self._reloader, self._reconciler)
+        self._commands = Commands(self._operator, self._reloader, self._reconciler, self._emit)
         self._checks = config.healthchecks
-        self._hub = Hub(self._mark_soon, lambda _: None)
-        self._trio = trio.lowlevel.current_trio_token()
-        self._awake_at_s = time.monotonic()
+        self._outside = Outside(options, self.status, self._commands, self._counters)
         self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock)
 
     def status(self) -> Status:
@@ -108,11 +103,13 @@ class Daemon:
                 async with trio.open_nursery() as probe_nursery:
                     async with trio.open_nursery() as serving_nursery:
                         await serving_nursery.start(self._commands.run, name="commands")
-                        await serving_nursery.start(Serving(self._servers()).run, name="serving")
+                        await serving_nursery.start(Serving(self._outside.servers()).run, name="serving")
                         await base_nursery.start(self._lag.run, name="lag")
                         await base_nursery.start(self._prober.run, name="prober")
                         await probe_nursery.start(self._checker.run, name="checker")
-                        await serving_nursery.start(self._reloader.run, name="reloader")
+                        await serving_nursery.start(
+                            self._reloader.run, self._commands.reload_by_signal, name="reloader"
+                        )
                         if self._options.vpp_api_addr:
                             base_nursery.start_soon(self._keep_vpp, name="vpp")
                             serving_nursery.start_soon(self._tell_the_end_of_the_warmup, name="warmup")
@@ -173,42 +170,13 @@ class Daemon:
     def _emit(self, event: Event) -> None:
         logs.write(event)
         self._counters.observe(event)
-        self._hub.publish(event)
+        self._outside.hub.publish(event)
         if isinstance(event, VppConnected):
             self._vpp = event.vpp
 
     def _beat(self, late_s: float) -> None:
         self._counters.observe_lag(late_s)
-        self._awake_at_s = time.monotonic()
-
-    def _is_awake(self) -> bool:
-        return time.monotonic() - self._awake_at_s < AWAKE_WITHIN_S
-
-    def _mark_soon(self) -> None:
-        """Have watchers told the present health; asked on the serving loop, done between two steps of ours."""
-        with suppress(trio.RunFinishedError):
-            self._trio.run_sync_soon(lambda: self._hub.publish(Mark(self._checker.health.value)))
-
-    def _servers(self) -> list[Start]:
-        servers: list[Start] = []
-        if address := self._options.grpc_addr:
-
-            async def serve_grpc(stack: AsyncExitStack) -> None:
-                served = server.Served(self.status, self._commands, self._hub, self._is_awake)
-                limits = server.Limits().within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-                grpc_server = await server.start(address, served, limits, reflection=self._options.reflection)
-                stack.push_async_callback(grpc_server.stop, 1.0)
-
-            servers.append(serve_grpc)
-        if metrics_address := self._options.metrics_addr:
-
-            async def serve_metrics(stack: AsyncExitStack) -> None:
-                registry = registry_for(self.status, self._counters)
-                metrics_server = await listener.start(metrics_address, registry)
-                stack.push_async_callback(metrics_server.stop)
-
-            servers.append(serve_metrics)
-        return servers
+        self._outside.beat()
 
     async def _keep_vpp(self) -> None:
         await keep_connected(
@@ -251,6 +219,12 @@ def _main(argv: Sequence[str] | None) -> int:
             f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
         )
         return EXIT_OK
+    try:
+        if not options.dry_run:
+            doors.vet(options.grpc_addr, options.access)
+    except ConfigError as fault:
+        _say(str(fault))
+        return EXIT_SEMANTIC
     logs.set_up(options.log_level)
     _allow_many_descriptors()
     failures: list[MaglevError] = []

@@ -47,6 +47,10 @@ class Refused(MaglevError):
     """We asked properly and the answer was no; `fields` carry the retval."""
 
 
+class Forbidden(Refused):
+    """Whoever asked may not; somebody else might."""
+
+
 class NotFound(Refused):
     """There is nothing of that name."""
 

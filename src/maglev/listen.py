@@ -1,6 +1,7 @@
 """Where our servers listen: text -> address -> bound sockets, or one clear error; knows nothing of what is served."""
 
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -37,7 +38,19 @@ class UnixAddress:
         return f"unix:{self.path}"
 
 
-def parse(text: str) -> TcpAddress | UnixAddress:
+Address = TcpAddress | UnixAddress
+
+
+def parse_all(text: str) -> list[Address]:
+    """Addresses that commas separate, each once. Raises ConfigError."""
+    found = [parse(each.strip()) for each in text.split(",")]
+    for address in found:
+        if found.count(address) > 1:
+            raise ConfigError(f"cannot listen on {address} twice", hint="leave one of them away")
+    return found
+
+
+def parse(text: str) -> Address:
     """`host:port`, `:port`, `[::1]:port` or `unix:/path`. Raises ConfigError."""
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
@@ -85,11 +98,33 @@ def _bind_each(address: TcpAddress, sockets: list[socket.socket]) -> None:
         raise lacking
 
 
-def check(address: TcpAddress | UnixAddress) -> None:
+def usable(address: TcpAddress) -> list[TcpAddress]:
+    """What its host stands for, as numbers, as far as this machine has it; all interfaces stay as they are.
+
+    Raises the ConfigError that listening there would end in; for libraries that only say yes or no.
+    """
+    sockets = bind(address)
+    names = [socket.getnameinfo(each.getsockname(), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV) for each in sockets]
+    for opened in sockets:
+        opened.close()
+    return [TcpAddress(host, address.port) for host, _ in names] if address.host else [address]
+
+
+def reaches_beyond(address: TcpAddress) -> bool:
+    """Whether others than this machine can reach it; a name that is not known as yet reaches nobody."""
+    if not address.host:
+        return True
+    try:
+        hosts = [host for _, host in _resolve(address)]
+    except (OSError, ValueError):
+        return False
+    return not all(ipaddress.ip_address(host).is_loopback for host in hosts)
+
+
+def check(address: Address) -> None:
     """Raise the ConfigError that listening on `address` would end in; for libraries that only say yes or no."""
     if isinstance(address, TcpAddress):
-        for opened in bind(address):
-            opened.close()
+        usable(address)
         return
     try:
         fault = _unix_fault(Path(address.path))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import assert_never
 
-from maglev.core.events import ConfChange, ConfigReloaded, Drift, Event, Programmed, ReloadRefused
+from maglev.core.events import ConfChange, ConfigReloaded, Drift, Event, Ordered, Programmed, ReloadRefused
 from maglev.core.model import LbConf
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
@@ -86,6 +86,10 @@ def _fields(event: Event) -> dict[str, object]:
         return {kind: _some(getattr(event, kind)) for kind in ("added", "removed", "changed")}
     if isinstance(event, ReloadRefused):
         return {"refused": _some(event.faults), "hint": "what counted before goes on; mend the file and reload again"}
+    if isinstance(event, Ordered):
+        fields = {"who": event.who, "from": event.origin, "says": event.says, "action": event.action}
+        fields |= {"what": event.what, "before": event.before, "after": event.after, "result": event.result}
+        return {name: value for name, value in fields.items() if value}
     if isinstance(event, ConfChange):
         flows = "every flow is dropped" if event.drops_flows else "none is dropped"
         return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}

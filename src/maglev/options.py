@@ -8,7 +8,9 @@ from pathlib import Path
 
 from maglev import __version__
 from maglev.logs import LEVELS
+from maglev.rpc.access import Access
 
+GRPC_ADDR = "unix:/run/maglev/maglevd.sock,127.0.0.1:9090"
 EXIT_OK, EXIT_SYNTAX, EXIT_SEMANTIC, EXIT_FAILED = 0, 1, 2, 3
 
 
@@ -18,6 +20,7 @@ class Options:
 
     config: Path
     grpc_addr: str
+    access: Access
     metrics_addr: str
     vpp_api_addr: str
     vpp_stats_addr: str
@@ -38,18 +41,29 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     )
 
     def add(flag: str, default: str, what: str) -> None:
-        variable = "MAGLEV_" + flag.strip("-").upper().replace("-", "_")
+        variable = _variable(flag)
         parser.add_argument(
             flag, default=environ.get(variable, default), help=f"{what} [{variable}] (default: {default or 'off'})"
         )
 
+    def add_switch(flag: str, what: str) -> None:
+        variable = _variable(flag)
+        is_on = environ.get(variable, "").lower() in ("1", "true", "yes")
+        parser.add_argument(flag, action="store_true", default=is_on, help=f"{what} [{variable}=true]")
+
     add("--config", "/etc/vpp-maglev/maglev.yaml", "configuration file")
-    add("--grpc-addr", "127.0.0.1:9090", "gRPC listener, HOST:PORT or unix:PATH; empty = off; it has no authentication")
+    add("--grpc-addr", GRPC_ADDR, "gRPC listeners, HOST:PORT or unix:PATH, separated by commas; empty = off")
+    add("--grpc-tls-cert", "", "PEM file of the certificate that gRPC shows on TCP; others than this machine may look")
+    add("--grpc-tls-key", "", "PEM file of its key")
+    add("--grpc-client-ca", "", "PEM file of the CA of the certificates that clients on TCP have to show")
+    add("--grpc-operators", "", "names of client certificates that may change things, separated by commas; * = any")
+    add("--grpc-viewers", "*", "names of client certificates that may look, separated by commas; * = any")
     add("--metrics-addr", ":9091", "Prometheus listener; empty = off")
     add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
     add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
     add("--log-level", "info", f"one of {', '.join(LEVELS)}")
     add("--reflection", "true", "whether gRPC clients may ask for the API's description, true or false")
+    add_switch("--grpc-insecure", "let anybody who reaches gRPC on TCP change everything")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     parser.add_argument(
         "--dry-run",
@@ -65,6 +79,14 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     return Options(
         Path(words.config),
         words.grpc_addr,
+        Access(
+            words.grpc_tls_cert,
+            words.grpc_tls_key,
+            words.grpc_client_ca,
+            _names(words.grpc_operators),
+            _names(words.grpc_viewers),
+            words.grpc_insecure,
+        ),
         words.metrics_addr,
         words.vpp_api_addr,
         words.vpp_stats_addr,
@@ -73,3 +95,11 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.check,
         words.dry_run,
     )
+
+
+def _variable(flag: str) -> str:
+    return "MAGLEV_" + flag.strip("-").upper().replace("-", "_")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for each in text.split(",") if (name := each.strip()))

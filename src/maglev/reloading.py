@@ -6,6 +6,7 @@ a time, and whoever asks meanwhile shares the answer of the next reading with al
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import trio
 
@@ -16,40 +17,39 @@ from maglev.control.ports import Emit
 from maglev.core.events import ConfigReloaded, ReloadRefused
 from maglev.errors import Unavailable
 
-Work = Callable[[], Awaitable[ConfigFaults | None]]
+V = TypeVar("V")
 
 
-class _Round:
-    """One reading, for all who asked before it began."""
+class _Round(Generic[V]):
+    """One reading, for all who asked before it began; `told` holds what came of it, and nothing if it was cancelled."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
-        self.is_done = False
-        self.faults: ConfigFaults | None = None
+        self.told: list[V] = []
 
 
-class _Shared:
+class _Shared(Generic[V]):
     """Does `work` whenever asked, while nobody else has the `turn`."""
 
-    def __init__(self, work: Work, turn: trio.Lock) -> None:
+    def __init__(self, work: Callable[[], Awaitable[V]], turn: trio.Lock) -> None:
         self._work = work
         self._turn = turn
-        self._next: _Round | None = None  # that has not begun
+        self._next: _Round[V] | None = None  # that has not begun
 
-    async def __call__(self) -> ConfigFaults | None:
+    async def __call__(self) -> V:
         """What comes of work that began after this call. Raises Unavailable."""
         if (shared := self._next) is not None:
             await shared.ended.wait()
-            if not shared.is_done:
+            if not shared.told:
                 raise Unavailable("maglevd is stopping")
-            return shared.faults
-        own = self._next = _Round()
+            return shared.told[0]
+        own = self._next = _Round[V]()
         try:
             async with self._turn:
                 self._next = None
-                own.faults = await self._work()
-                own.is_done = True
-                return own.faults
+                told = await self._work()
+                own.told.append(told)
+                return told
         finally:
             if self._next is own:
                 self._next = None
@@ -83,20 +83,22 @@ class Reloader:
         """Have `run` reload soon; asking again before it began asks for nothing more."""
         self._is_asked.set()
 
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Reload whenever asked, until cancelled."""
+    async def run(
+        self, reload: Callable[[], Awaitable[object]], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Await `reload`, which comes back to this one, whenever asked, until cancelled."""
         task_status.started()
         while True:
             await self._is_asked.wait()
             self._is_asked = trio.Event()
-            await self.reload()
+            await reload()
 
     async def check(self) -> ConfigFaults | None:
         """What is wrong with the file as it is now; changes nothing. Raises Unavailable."""
         return await self._checking()
 
-    async def reload(self) -> ConfigFaults | None:
-        """Take the file over as it is now, or, if anything is wrong with it, nothing of it; returns what is wrong.
+    async def reload(self) -> ConfigReloaded | ConfigFaults:
+        """Take the file over as it is now, or, if anything is wrong with it, nothing of it; returns what came of it.
 
         Raises Unavailable.
         """
@@ -106,15 +108,16 @@ class Reloader:
         read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
         return read if isinstance(read, ConfigFaults) else None
 
-    async def _reload(self) -> ConfigFaults | None:
+    async def _reload(self) -> ConfigReloaded | ConfigFaults:
         read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
         if isinstance(read, ConfigFaults):
             self._emit(ReloadRefused(tuple(map(str, read.faults))))
             return read
         old, self._config = self._config, read.config
         self._take(old, read.config)
-        self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends))
-        return None
+        reloaded = ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends)
+        self._emit(reloaded)
+        return reloaded
 
     def _read(self, old: Config) -> Change | ConfigFaults:
         try:

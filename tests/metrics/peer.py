@@ -4,6 +4,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from maglev.core import events
 
+Counted = events.ProbeDone | events.BackendTransition | events.Ordered | events.VppMessage | events.Audited
+
 
 class PrometheusCounters:
     """Counts probes, transitions and messages in `registry`."""
@@ -33,6 +35,12 @@ class PrometheusCounters:
             "maglev_backend_transitions",
             "Changes of a backend's state",
             ("backend", "from", "to"),
+            registry=registry,
+        )
+        self._orders = Counter(
+            "maglev_orders",
+            "Orders to change something; result is ok, refused or denied; the log's audit lines say whose and why",
+            ("action", "result"),
             registry=registry,
         )
         self._messages = Counter(
@@ -79,7 +87,7 @@ class PrometheusCounters:
         for kind in ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"):
             self._writes.labels("all", kind)
 
-    def observe(self, event: events.ProbeDone | events.BackendTransition | events.VppMessage | events.Audited) -> None:
+    def observe(self, event: Counted) -> None:
         """Count `event`."""
         match event:
             case events.ProbeDone(backend, kind, result) if result.passed is None:
@@ -90,6 +98,8 @@ class PrometheusCounters:
                 self._durations.labels(backend, kind).observe(result.duration_s)
             case events.BackendTransition(backend=backend, before=before, after=after):
                 self._transitions.labels(backend, before.word, after.word).inc()
+            case events.Ordered(action=action, outcome=outcome):
+                self._orders.labels(action, outcome.value).inc()
             case events.VppMessage(message, direction, result):
                 self._messages.labels(message, direction, result).inc()
             case events.Audited(reason, cost_s):

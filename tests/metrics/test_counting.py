@@ -14,7 +14,7 @@ from maglev.core.model import Encap, ProbeResult
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Page
-from tests.metrics.peer import PrometheusCounters
+from tests.metrics.peer import Counted, PrometheusCounters
 from tests.metrics.reading import parse_openmetrics, parse_text, text_of, write_openmetrics, write_text
 from tests.rpc import statuses
 
@@ -155,13 +155,23 @@ TRANSITIONS = st.builds(
     detail=st.just(""),
     at_ns=st.just(1),
 )
+ORDERS = st.builds(
+    events.Ordered,
+    *(st.just(word) for word in ("alice", "192.0.2.7:5", "")),
+    action=st.sampled_from(["PauseBackend", "ReloadConfig"]),
+    what=st.just("backend a"),
+    before=st.none(),
+    after=st.none(),
+    outcome=st.sampled_from(events.Outcome),
+    result=st.just("a sentence of the client's choice"),
+)
 MESSAGES = st.builds(events.VppMessage, st.sampled_from(["lb_vip_dump", "show_version"]), st.just("send"), BACKENDS)
 AUDITS = st.builds(events.Audited, st.sampled_from(AuditReason), st.floats(0, 20), st.just(30.0), st.booleans())
 
 
-@given(st.lists(PROBES | TRANSITIONS | MESSAGES | AUDITS, max_size=20))
+@given(st.lists(PROBES | TRANSITIONS | ORDERS | MESSAGES | AUDITS, max_size=20))
 def test_what_is_counted_reads_as_if_prometheus_client_had_counted_it(
-    happened: list[events.ProbeDone | events.BackendTransition | events.VppMessage | events.Audited],
+    happened: list[Counted],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: NOW_S)

@@ -9,26 +9,30 @@ from maglev.core.health import Order
 from maglev.core.status import BackendStatus, FrontendStatus, Status
 from maglev.errors import Unavailable
 from maglev.rpc import server
+from maglev.rpc.access import Access
+from maglev.rpc.credentials import Tell
 from maglev.rpc.hub import Hub, Mark
-from maglev.rpc.ports import Commands, Faults, Synced
+from maglev.rpc.ports import Caller, Commands, Faults, Synced
 
 
 class Deaf:
     """Takes no command."""
 
-    async def order(self, backend: str, order: Order) -> BackendStatus:
+    async def order(self, backend: str, order: Order, caller: Caller) -> BackendStatus:
         raise Unavailable("deaf")
 
-    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
+    async def set_weight(
+        self, frontend: str, pool: str, backend: str, weight: int, caller: Caller, *, flush: bool
+    ) -> FrontendStatus:
         raise Unavailable("deaf")
 
-    async def sync(self) -> Synced:
+    async def sync(self, frontend: str, caller: Caller) -> Synced:
         raise Unavailable("deaf")
 
     async def check_config(self) -> Faults | None:
         raise Unavailable("deaf")
 
-    async def reload_config(self) -> Faults | None:
+    async def reload_config(self, caller: Caller) -> Faults | None:
         raise Unavailable("deaf")
 
 
@@ -39,13 +43,19 @@ def answering(status: Callable[[], Status], commands: Commands | None = None) ->
 
 
 @contextmanager
-def serving(served: server.Served, address: str = "127.0.0.1:0", limits: server.Limits | None = None) -> Iterator[str]:
+def serving(
+    served: server.Served,
+    address: str = "127.0.0.1:0",
+    limits: server.Limits | None = None,
+    access: Access | None = None,
+    tell: Tell = lambda _level, _text: None,
+) -> Iterator[str]:
     """The address of a server."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        starting = server.start(address, served, limits)
+        starting = server.start(address, served, limits, access=access, tell=tell)
         running = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
         try:
             yield f"127.0.0.1:{running.port}" if running.port else address
@@ -63,7 +73,9 @@ def served(
     address: str = "127.0.0.1:0",
     limits: server.Limits | None = None,
     commands: Commands | None = None,
+    access: Access | None = None,
+    tell: Tell = lambda _level, _text: None,
 ) -> Iterator[str]:
     """The address of a server that answers from `status` and hands commands to `commands`."""
-    with serving(answering(lambda: status, commands), address, limits) as where:
+    with serving(answering(lambda: status, commands), address, limits, access, tell) as where:
         yield where

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 from maglev.core.health import Order
-from maglev.errors import ConfigError, MaglevError, Refused, Unavailable
+from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.ports import Faults
 from tests.rpc import statuses
@@ -65,6 +65,8 @@ def test_a_weight_is_set_and_answered_with_the_frontend() -> None:
     [
         (Refused("cannot pause what is disabled", hint="enable it first"), grpc.StatusCode.FAILED_PRECONDITION),
         (ConfigError("a weight is a whole number"), grpc.StatusCode.INVALID_ARGUMENT),
+        (NotFound("there is no backend called 'web1'"), grpc.StatusCode.NOT_FOUND),
+        (Forbidden("you are a viewer"), grpc.StatusCode.PERMISSION_DENIED),
         (Unavailable("maglevd is starting"), grpc.StatusCode.UNAVAILABLE),
     ],
 )
@@ -72,32 +74,6 @@ def test_each_kind_of_no_has_its_status_and_its_sentence(failure: MaglevError, c
     error = refusal(Desk(failure), "PauseBackend", BACKEND)
 
     assert (error.code(), error.details()) == (code, str(failure))
-
-
-@pytest.mark.parametrize(
-    ("method", "request_", "said"),
-    [
-        ("PauseBackend", pb.BackendRequest(name="wbe1"), "no backend called 'wbe1'; the nearest is 'web1'"),
-        (
-            "SetFrontendPoolBackendWeight",
-            pb.SetWeightRequest(frontend="wbe"),
-            "no frontend called 'wbe'; the nearest is 'web'",
-        ),
-        ("SetFrontendPoolBackendWeight", pb.SetWeightRequest(frontend="web", pool="x"), "no pool of web called 'x'"),
-        (
-            "SetFrontendPoolBackendWeight",
-            pb.SetWeightRequest(frontend="web", pool=WEIGHT.pool, backend="x"),
-            "no backend in pool primary of web called 'x'",
-        ),
-    ],
-)
-def test_a_name_that_does_not_exist_is_told_and_nothing_is_done(method: str, request_: Message, said: str) -> None:
-    desk = Desk()
-    error = refusal(desk, method, request_)
-
-    assert error.code() is grpc.StatusCode.NOT_FOUND
-    assert said in (error.details() or "")
-    assert desk.told == []
 
 
 @pytest.mark.parametrize("what", ["Check", "Reload"])

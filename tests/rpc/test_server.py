@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from maglev.errors import ConfigError
 from maglev.rpc import questions, server
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.rpc.access import Access
 from maglev.rpc.server import Limits
 from tests.processes import until
 from tests.rpc import statuses
@@ -159,7 +160,7 @@ def test_a_live_unix_socket_is_not_taken_away(tmp_path: Path) -> None:
 
 def test_all_interfaces_are_served_on_both_families() -> None:
     async def main() -> None:
-        running = await server.start(":0", answering(lambda: statuses.FULL))
+        running = await server.start(":0", answering(lambda: statuses.FULL), access=Access(insecure=True))
         for host in ("127.0.0.1", "[::1]") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
             assert await backends_at(f"{host}:{running.port}") == 5
         await running.stop(0.0)
@@ -194,7 +195,7 @@ def test_a_bad_address_is_refused(address: str, capfd: pytest.CaptureFixture[str
 
 
 def test_a_port_taken_between_the_check_and_the_bind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maglev.listen.check", lambda _: None)
+    monkeypatch.setattr("maglev.listen.usable", lambda address: [address])
     with served(statuses.FULL) as address, pytest.raises(ConfigError, match="another program may just have taken it"):
         asyncio.run(server.start(address, answering(lambda: statuses.FULL)))
 

@@ -1,5 +1,6 @@
 """Calls maglevd over gRPC, each call under one deadline; must not know what is done with the answers."""
 
+import getpass
 import re
 from types import TracebackType
 from typing import Self, TypeVar
@@ -39,6 +40,7 @@ class Client:
             )
         self._address = address
         self._timeout_s = timeout_s
+        self._metadata = _metadata()
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
 
     def __enter__(self) -> Self:
@@ -82,7 +84,7 @@ class Client:
             f"/{_SERVICE}/{method}", request_serializer=_serialized, response_deserializer=response.FromString
         )
         try:
-            return rpc(request, timeout=self._timeout_s)
+            return rpc(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._failure(method, error) from error
 
@@ -103,3 +105,13 @@ class Client:
 
 def _serialized(message: Message) -> bytes:
     return message.SerializeToString()
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    """Our login name, for maglevd's audit record; gRPC takes printable ASCII only."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # nobody has this user id
+        return ()
+    plain = "".join(each for each in name if each.isascii() and each.isprintable()).strip()
+    return (("maglev-user", plain[:64]),) if plain else ()

@@ -23,6 +23,23 @@ class Operator:
         self._emit = emit
         self._intent: Intent = {}
 
+    def state_of(self, backend: str) -> str | None:
+        """The word for a backend's state; None if there is none of that name."""
+        status = self._checker.health.value.backends.get(backend)
+        return status.health.state.word if status else None
+
+    def weight_of(self, frontend: str, pool: str, backend: str) -> str | None:
+        """The weight that counts, such as `100`, or `0, flushed`; None if there is no such place."""
+        status = self._checker.health.value.frontends.get(frontend)
+        for each in status.frontend.pools if status else ():
+            if each.name == pool and backend in each.weights:
+                return f"{each.weights[backend]}{', flushed' if backend in each.flushed else ''}"
+        return None
+
+    def find(self, frontend: str) -> None:
+        """Raise NotFound unless there is a frontend of that name."""
+        named("frontend", frontend, self._file.frontends)
+
     def order(self, backend: str, order: Order) -> BackendStatus:
         """Pause, resume, enable or disable; what is so already stays. Raises NotFound, Refused."""
         named("backend", backend, self._file.backends)
@@ -33,8 +50,8 @@ class Operator:
         """Set a weight, 0..100; with `flush`, 0 also cuts the backend's flows. Raises NotFound, ConfigError."""
         of_file = named("frontend", frontend, self._file.frontends)
         running = self._checker.health.value.frontends[frontend].frontend
-        weights = named("pool", pool, {each.name: each.weights for each in running.pools})
-        before = named("backend in that pool", backend, weights)
+        weights = named(f"pool of {frontend}", pool, {each.name: each.weights for each in running.pools})
+        before = named(f"backend in pool {pool} of {frontend}", backend, weights)
         if not 0 <= weight <= MAX_WEIGHT:
             raise ConfigError(f"a weight is a whole number from 0 to {MAX_WEIGHT}", weight=weight)
         if flush and weight:

@@ -3,6 +3,7 @@
 The level says who should care; `name` is the word that logs use. What concerns VPP is in vpp_events, and here too.
 """
 
+import enum
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,8 @@ __all__ = [
     "LoopStalled",
     "OpApplied",
     "OpRefused",
+    "Ordered",
+    "Outcome",
     "ProbeDone",
     "ProbeStarted",
     "ProbesInconclusive",
@@ -221,6 +224,40 @@ class WeightSaid:
     flush: bool
 
 
+class Outcome(enum.Enum):
+    """What became of an order."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The audit record of an order: every one leaves exactly one, whatever became of it and of whoever gave it.
+
+    `who` is what was proved of him, `origin` where he called from, `says` his own word for himself. `action` is
+    the RPC's name, `what` the thing; `before` and `after` say how that was and is, None where there is nothing to say.
+    `result` is `ok`, or the status and sentence that was answered.
+    """
+
+    name: ClassVar[str] = "audit"
+    who: str
+    origin: str
+    says: str
+    action: str
+    what: str
+    before: str | None
+    after: str | None
+    outcome: Outcome
+    result: str
+
+    @property
+    def level(self) -> Level:
+        """Whoever tries what he may not is for a human."""
+        return Level.WARNING if self.outcome is Outcome.DENIED else Level.INFO
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigReloaded:
     """A new configuration counts; each field names what is other than before, such as `backend web1`."""
@@ -256,6 +293,7 @@ Event = (
     | FrontendRemoved
     | ActivePoolChanged
     | WeightSaid
+    | Ordered
     | ConfigReloaded
     | ReloadRefused
     | VppEvent

@@ -66,6 +66,12 @@ class EventCounters:
             ("backend", "from", "to"),
             now_s,
         )
+        self._orders = Counter(
+            "maglev_orders",
+            "Orders to change something; result is ok, refused or denied; the log's audit lines say whose and why",
+            ("action", "result"),
+            now_s,
+        )
         self._messages = Counter(
             "maglev_vpp_api",
             "Messages of VPP's binary API; result is ok or the retval",
@@ -99,6 +105,8 @@ class EventCounters:
                 self._probed(backend, kind, result)
             case events.BackendTransition(backend=backend, before=before, after=after):
                 self._transitions.count(backend, before.word, after.word)
+            case events.Ordered(action=action, outcome=outcome):
+                self._orders.count(action, outcome.value)
             case events.VppMessage(message, direction, result):
                 self._messages.count(message, direction, result)
             case events.OpApplied(op):
@@ -165,6 +173,7 @@ class EventCounters:
             self._inconclusive,
             self._durations,
             self._transitions,
+            self._orders,
             self._messages,
             self._writes,
             self._audits,

@@ -1,5 +1,6 @@
 """What the RPCs need of the rest of maglevd; whoever has it fits these shapes without importing them."""
 
+import enum
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,14 +35,34 @@ class Synced(Protocol):
         ...
 
 
-class Commands(Protocol):
-    """What changes something. Each raises Unavailable while maglevd starts or stops."""
+class Role(enum.Enum):
+    """What somebody may do: nothing, ask, or ask and change."""
 
-    async def order(self, backend: str, order: Order) -> BackendStatus:
+    NOBODY = "nobody"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: `who` is what was proved of him, `origin` where from, `says` his own word for himself, unproved."""
+
+    who: str
+    origin: str
+    role: Role
+    says: str = ""
+
+
+class Commands(Protocol):
+    """What changes something, for whom. Each raises Forbidden, and Unavailable while maglevd starts or stops."""
+
+    async def order(self, backend: str, order: Order, caller: Caller) -> BackendStatus:
         """Pause, resume, enable, disable. Raises NotFound, Refused."""
         ...
 
-    async def set_weight(self, frontend: str, pool: str, backend: str, weight: int, *, flush: bool) -> FrontendStatus:
+    async def set_weight(
+        self, frontend: str, pool: str, backend: str, weight: int, caller: Caller, *, flush: bool
+    ) -> FrontendStatus:
         """Set a weight, 0..100. Raises NotFound, ConfigError."""
         ...
 
@@ -49,10 +70,10 @@ class Commands(Protocol):
         """Read the configuration file, and change nothing."""
         ...
 
-    async def sync(self) -> Synced:
-        """Make VPP's table what it ought to be, and wait for it."""
+    async def sync(self, frontend: str, caller: Caller) -> Synced:
+        """Make VPP's table what it ought to be, and wait for it. Raises NotFound for a `frontend` that is not there."""
         ...
 
-    async def reload_config(self) -> Faults | None:
+    async def reload_config(self, caller: Caller) -> Faults | None:
         """Read the configuration file, and work by it if nothing is wrong with it."""
         ...

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
-from maglev import listen
+from maglev.core.level import Level
 from maglev.core.status import Status
 from maglev.errors import ConfigError
-from maglev.rpc import service
+from maglev.rpc import doors, gate, service
+from maglev.rpc.access import Access
+from maglev.rpc.credentials import Tell
 from maglev.rpc.health import Health
 from maglev.rpc.hub import WATCHERS, Hub
 from maglev.rpc.ports import Commands
@@ -48,12 +51,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A listening server; `port` is 0 on a Unix socket."""
+    """A listening server; `ports` are those of its addresses, 0 of a Unix socket."""
 
-    port: int
+    ports: tuple[int, ...]
     grpc: grpc.aio.Server
     health: Health
     followed: asyncio.Task[None]
+
+    @property
+    def port(self) -> int:
+        """The first port; 0 if it listens on Unix sockets only."""
+        return next(filter(None, self.ports), 0)
 
     async def stop(self, grace_s: float) -> None:
         """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
@@ -72,16 +80,30 @@ class Served:
     is_awake: Callable[[], bool]
 
 
-async def start(address: str, served: Served, limits: Limits | None = None, *, reflection: bool = True) -> Server:
-    """Serve on `address`: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
+def _untold(_level: Level, _text: str) -> None:
+    """For those who have nobody to tell."""
 
-    Raises ConfigError when that is no address, is in use, or cannot be listened on.
+
+async def start(
+    addresses: str,
+    served: Served,
+    limits: Limits | None = None,
+    *,
+    access: Access | None = None,
+    tell: Tell = _untold,
+    reflection: bool = True,
+) -> Server:
+    """Serve on `addresses`, separated by commas.
+
+    Each is `host:port`, `:port`, `[::1]:port` or `unix:/path`. Raises ConfigError when one is no address, is in use,
+    cannot be listened on, or lets in more than `access` says.
     """
-    where = listen.parse(address)
-    listen.check(where)  # gRPC itself would say no more than that it failed, and would take a live Unix socket away
-    limits = limits or Limits()
-    server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.rpcs)
-    server.add_generic_rpc_handlers((service.handlers(served.status, served.commands, served.hub),))
+    limits, access = limits or Limits(), access or Access()
+    server = grpc.aio.server(
+        interceptors=(gate.Gate(access),), options=_options(limits), maximum_concurrent_rpcs=limits.rpcs
+    )
+    who = partial(gate.caller, access)
+    server.add_generic_rpc_handlers((service.handlers(served.status, served.commands, served.hub, who),))
     health = Health(
         (
             ("", served.is_awake),
@@ -93,20 +115,14 @@ async def start(address: str, served: Served, limits: Limits | None = None, *, r
     if reflection:
         enable_server_reflection((service.SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE), server)
     try:
-        port = server.add_insecure_port(_target(where))
-    except RuntimeError as error:
+        ports = doors.open_all(server, addresses, access, tell)
+    except ConfigError:
         await server.stop(None)
-        raise ConfigError(f"cannot listen on {where}", hint="another program may just have taken it") from error
+        raise
     await health.look()
     await server.start()
     followed = asyncio.create_task(health.follow(), name="grpc health")
-    return Server(port if isinstance(where, listen.TcpAddress) else 0, server, health, followed)
-
-
-def _target(address: listen.TcpAddress | listen.UnixAddress) -> str:
-    if isinstance(address, listen.TcpAddress) and not address.host:
-        return f"[::]:{address.port}"  # gRPC's word for all interfaces; it falls back to IPv4 where there is no IPv6
-    return str(address)
+    return Server(tuple(ports), server, health, followed)
 
 
 def _options(limits: Limits) -> tuple[tuple[str, int], ...]:

@@ -12,12 +12,13 @@ from google.protobuf.message import Message
 
 from maglev.core.health import Order
 from maglev.core.status import Status
-from maglev.errors import ConfigError, MaglevError, NotFound, Overloaded, Refused
+from maglev.errors import MaglevError
 from maglev.rpc import happenings, questions
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.rpc.access import canonical
 from maglev.rpc.changes import Changes
 from maglev.rpc.hub import Hub
-from maglev.rpc.ports import Commands
+from maglev.rpc.ports import Caller, Commands
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
 REFUSED = (("maglev-refused", "1"),)
@@ -28,28 +29,23 @@ Response = TypeVar("Response", bound=Message)
 
 
 def _code(error: MaglevError) -> grpc.StatusCode:
-    match error:
-        case NotFound():
-            return grpc.StatusCode.NOT_FOUND
-        case Overloaded():
-            return grpc.StatusCode.RESOURCE_EXHAUSTED
-        case Refused():
-            return grpc.StatusCode.FAILED_PRECONDITION
-        case ConfigError():
-            return grpc.StatusCode.INVALID_ARGUMENT
-        case _:
-            return grpc.StatusCode.UNAVAILABLE
+    return grpc.StatusCode[canonical(error)]
 
 
-def handlers(status: Callable[[], Status], commands: Commands, hub: Hub) -> grpc.GenericRpcHandler:
-    """Every RPC of the API: questions are answered from the Status of the moment."""
+def handlers(
+    status: Callable[[], Status],
+    commands: Commands,
+    hub: Hub,
+    who: "Callable[[grpc.aio.ServicerContext[Any, Any]], Caller]",
+) -> grpc.GenericRpcHandler:
+    """Every RPC of the API: questions are answered from the Status of the moment; `who` tells the caller."""
 
     def change(
-        answer: Callable[[Request], Awaitable[Response]], request: type[Request]
+        answer: Callable[[Request, Caller], Awaitable[Response]], request: type[Request]
     ) -> "grpc.RpcMethodHandler[Request, Response]":
         async def shell(message: Request, context: "grpc.aio.ServicerContext[Request, Response]") -> Response:
             try:
-                return await answer(message)
+                return await answer(message, who(context))
             except MaglevError as error:
                 await context.abort(_code(error), str(error), REFUSED)
 
@@ -60,7 +56,7 @@ def handlers(status: Callable[[], Status], commands: Commands, hub: Hub) -> grpc
     def rpc(
         answer: Callable[[Status, Request], Response], request: type[Request]
     ) -> "grpc.RpcMethodHandler[Request, Response]":
-        async def now(message: Request) -> Response:
+        async def now(message: Request, _: Caller) -> Response:
             return answer(status(), message)
 
         return change(now, request)
