@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maglev import __version__
-from maglev.logs import LEVELS
+from maglev.logs import FORMS, LEVELS
 
 EXIT_OK, EXIT_SYNTAX, EXIT_SEMANTIC, EXIT_FAILED = 0, 1, 2, 3
 
@@ -22,6 +22,7 @@ class Options:
     vpp_api_addr: str
     vpp_stats_addr: str
     log_level: str
+    log_format: str
     check: bool
     dry_run: bool
 
@@ -48,6 +49,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
     add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
     add("--log-level", "info", f"one of {', '.join(LEVELS)}")
+    add("--log-format", "auto", f"one of {', '.join(FORMS)}; auto is text on a terminal and JSON elsewhere")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     parser.add_argument(
         "--dry-run",
@@ -58,6 +60,8 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     words = parser.parse_args(argv)
     if words.log_level not in LEVELS:
         parser.error(f"--log-level {words.log_level!r}: must be one of {', '.join(LEVELS)}")
+    if words.log_format not in FORMS:
+        parser.error(f"--log-format {words.log_format!r}: must be one of {', '.join(FORMS)}")
     return Options(
         Path(words.config),
         words.grpc_addr,
@@ -65,6 +69,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.vpp_api_addr,
         words.vpp_stats_addr,
         words.log_level,
+        words.log_format,
         words.check,
         words.dry_run,
     )
