@@ -182,7 +182,9 @@ class Maglevd:
         self.load = load
         self._began_s = time.time()
         words = ["--config", str(config), "--grpc-addr", f"unix:{folder}/grpc.sock", "--metrics-addr", self._metrics]
-        self.process = Process("maglev.entry", [*words, "--vpp-api-addr", ""], folder / "maglevd.log")
+        self.process = Process(
+            "maglev.entry", [*words, "--vpp-api-addr", "", "--log-format", "text"], folder / "maglevd.log"
+        )
         self.pid = self.process.popen.pid
 
     def first_verdicts_s(self) -> float:

@@ -225,7 +225,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except ConfigError as fault:
         _say(str(fault))
         return EXIT_SEMANTIC
-    logs.set_up(options.log_level)
+    logs.set_up(options.log_level, options.log_format)
     _allow_many_descriptors()
     failures: list[MaglevError] = []
     try:
@@ -233,7 +233,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except* MaglevError as group:
         failures = list(leaves(group))
     for error in failures:
-        _say(str(error))
+        logs.note(logging.ERROR, "failed", reason=str(error))
     return EXIT_FAILED if failures else EXIT_OK
 
 

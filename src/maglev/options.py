@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maglev import __version__
-from maglev.logs import LEVELS
+from maglev.logs import FORMS, LEVELS
 from maglev.rpc.access import Access
 
 GRPC_ADDR = "unix:/run/maglev/maglevd.sock,127.0.0.1:9090"
@@ -25,6 +25,7 @@ class Options:
     vpp_api_addr: str
     vpp_stats_addr: str
     log_level: str
+    log_format: str
     reflection: bool
     check: bool
     dry_run: bool
@@ -64,6 +65,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     add("--log-level", "info", f"one of {', '.join(LEVELS)}")
     add("--reflection", "true", "whether gRPC clients may ask for the API's description, true or false")
     add_switch("--grpc-insecure", "let anybody who reaches gRPC on TCP change everything")
+    add("--log-format", "auto", f"one of {', '.join(FORMS)}; auto is text on a terminal and JSON elsewhere")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     parser.add_argument(
         "--dry-run",
@@ -76,6 +78,8 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         parser.error(f"--log-level {words.log_level!r}: must be one of {', '.join(LEVELS)}")
     if words.reflection not in ("true", "false"):
         parser.error(f"--reflection {words.reflection!r}: must be true or false")
+    if words.log_format not in FORMS:
+        parser.error(f"--log-format {words.log_format!r}: must be one of {', '.join(FORMS)}")
     return Options(
         Path(words.config),
         words.grpc_addr,
@@ -91,6 +95,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.vpp_api_addr,
         words.vpp_stats_addr,
         words.log_level,
+        words.log_format,
         words.reflection == "true",
         words.check,
         words.dry_run,

@@ -1,10 +1,10 @@
 """maglevd's faces to the outside, gRPC and /metrics, made ready for the serving thread; decides nothing."""
 
+import logging
 import resource
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from functools import partial
 
 import trio
 
@@ -35,7 +35,8 @@ class Outside:
         self._counters = counters
         self._trio = trio.lowlevel.current_trio_token()
         self._beat_at_s = time.monotonic()
-        self.hub = Hub(self._mark_soon, lambda _: None)
+        self.hub = Hub(self._mark_soon, logs.feed_from)
+        logs.feed(self.hub.publish)
 
     def beat(self) -> None:
         """The loop runs."""
@@ -70,8 +71,15 @@ class Outside:
 
     def _tell(self, level: Level, text: str) -> None:
         """A thread of gRPC's has something to say, perhaps at the very end of it all."""
+
+        def note() -> None:
+            if level is Level.WARNING:
+                logs.note(logging.WARNING, "grpc-access", told=text)
+            else:
+                logs.note(logging.INFO, "grpc-access", told=text)
+
         with suppress(trio.RunFinishedError):
-            self._trio.run_sync_soon(partial(logs.note, level.value, "grpc-access", told=text))
+            self._trio.run_sync_soon(note)
 
     def _mark_soon(self) -> None:
         """Have watchers told the present health; asked on the serving loop, done between two steps of trio's."""

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from maglev import logs
+from maglev.core.level import Level
+from maglev.core.record import Record
 from tests.daemon.site import Ok, Site
 
 
@@ -21,3 +24,13 @@ def backend() -> Iterator[int]:
 @pytest.fixture
 def site(tmp_path: Path, backend: int) -> Site:
     return Site(tmp_path, backend)
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Record]]:
+    """Every record of the test's own process."""
+    records: list[Record] = []
+    logs.feed(records.append)
+    logs.feed_from(Level.DEBUG)
+    yield records
+    logs.feed_from(None)

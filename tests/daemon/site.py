@@ -57,6 +57,7 @@ class Site:
             *("--config", str(self.config), "--grpc-addr", self.grpc),
             *("--metrics-addr", f"127.0.0.1:{self.metrics_port}"),
             *("--vpp-api-addr", str(self.api), "--vpp-stats-addr", str(self.stats)),
+            *("--log-format", "text"),
         ]
 
     @property

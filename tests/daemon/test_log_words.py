@@ -1,12 +1,12 @@
 """Words that users of logs search for."""
 
-import logging
-
 import pytest
 
 from maglev import logs
 from maglev.core.events import ActivePoolChanged, Event, ProbeDone, ProbesInconclusive, VppMessage
 from maglev.core.model import ProbeResult
+from maglev.core.record import Record
+from maglev.logs.forms import text
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,7 @@ from maglev.core.model import ProbeResult
         ),
     ],
 )
-def test_events_are_written_in_the_words_that_users_know(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, event: Event, line: str
-) -> None:
-    monkeypatch.setattr(logs.logger, "propagate", True)
-    caplog.set_level(logging.DEBUG, "maglev")
+def test_events_are_written_in_the_words_that_users_know(heard: list[Record], event: Event, line: str) -> None:
     logs.write(event)
 
-    assert [record.getMessage() for record in caplog.records] == [line]
+    assert [text(record).split(" ", 2)[2] for record in heard] == [line]

@@ -99,7 +99,7 @@ def test_a_port_in_use_is_one_line_and_status_3(site: Site) -> None:
         maglevd = Process("maglev.entry", site.arguments, site.log)
         assert maglevd.wait() == 3
 
-    (line,) = [line for line in maglevd.output.splitlines() if line.startswith("maglevd:")]
+    (line,) = [line for line in maglevd.output.splitlines() if " ERROR failed " in line]
     assert f"127.0.0.1:{site.metrics_port}" in line
     assert "Traceback" not in maglevd.output
 
@@ -151,7 +151,7 @@ def test_a_vpp_without_a_needed_message_is_one_line_and_status_3(site: Site) -> 
             maglevd = Process("maglev.entry", site.arguments, site.log)
             assert maglevd.wait() == 3
 
-    (line,) = [line for line in maglevd.output.splitlines() if line.startswith("maglevd:")]
+    (line,) = [line for line in maglevd.output.splitlines() if " ERROR failed " in line]
     assert "missing=lb_as_set_weight_2d89bdbd" in line
     assert "26.10" in line
     assert "Traceback" not in maglevd.output

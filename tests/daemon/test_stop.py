@@ -33,7 +33,7 @@ def test_no_vip_is_left_half_made(tmp_path: Path) -> None:
     api, stats, path = tmp_path / "api.sock", tmp_path / "stats.sock", tmp_path / "maglev.yaml"
     path.write_text(config())
     sockets = ["--vpp-api-addr", str(api), "--vpp-stats-addr", str(stats)]
-    off = ["--grpc-addr", "", "--metrics-addr", "", "--log-level", "debug"]
+    off = ["--grpc-addr", "", "--metrics-addr", "", "--log-level", "debug", "--log-format", "text"]
 
     async def table() -> Observed:
         async with connect(str(api), str(stats), lambda _: None, clock_ns=lambda: 0) as session:

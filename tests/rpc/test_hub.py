@@ -30,7 +30,7 @@ class World:
     def __init__(self, kept: int = 8, inbox: int = 1000, watchers: int = 10) -> None:
         self.states = dict.fromkeys(NAMES, State.UNKNOWN)
         self.asked = 0
-        self.levels: list[int | None] = []
+        self.levels: list[Level | None] = []
         self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers)
 
     def _ask(self) -> None:
@@ -232,9 +232,9 @@ def test_only_what_is_wanted_is_sent_and_only_such_records_are_asked_for() -> No
 
     async def main() -> None:
         world = World()
-        warned = Watcher(world, Wants(log=Level.WARNING.value, backend=False, frontend=False))
+        warned = Watcher(world, Wants(log=Level.WARNING, backend=False, frontend=False))
         await quiet()
-        nosy = Watcher(world, Wants(log=Level.DEBUG.value, backend=True, frontend=False))
+        nosy = Watcher(world, Wants(log=Level.DEBUG, backend=True, frontend=False))
         await quiet()
         world.mark()
         await quiet()
@@ -253,11 +253,9 @@ def test_only_what_is_wanted_is_sent_and_only_such_records_are_asked_for() -> No
             "ratio": "0.5",
         }
         assert [event.WhichOneof("event") for event in nosy.read[3:]] == ["log"] * 4 + ["backend"]
-        assert world.levels[-1] == Level.DEBUG.value
         await nosy.end()
-        assert world.levels[-1] == Level.WARNING.value
         await warned.end()
-        assert world.levels[-1] is None
+        assert world.levels == [Level.WARNING, Level.DEBUG, Level.WARNING, None]
 
     asyncio.run(main())
 
@@ -297,7 +295,7 @@ def test_nothing_is_kept_while_nobody_watches() -> None:
 def test_what_many_threads_tell_comes_whole_and_each_one_in_order() -> None:
     async def main() -> None:
         world = World(kept=10_000, inbox=10_000)
-        watcher = Watcher(world, Wants(log=Level.INFO.value, backend=False, frontend=False))
+        watcher = Watcher(world, Wants(log=Level.INFO, backend=False, frontend=False))
         await quiet()
         world.mark()
         await quiet()

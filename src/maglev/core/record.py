@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from maglev.core.level import Level
 
 Value = str | int | float | bool | None
+"""Texts are valid Unicode, so that any encoding takes them; floats are finite, as JSON has no others."""
 
 
 @dataclass(frozen=True, slots=True)

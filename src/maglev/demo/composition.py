@@ -138,6 +138,7 @@ class Demo:
             *("--metrics-addr", f"127.0.0.1:{metrics_port}"),
             *("--vpp-api-addr", self._api),
             *("--vpp-stats-addr", self._stats),
+            *("--log-format", "text"),  # for those who look into the file
         ]
 
     async def _plain(self, views: Views) -> None:

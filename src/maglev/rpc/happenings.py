@@ -18,16 +18,16 @@ from maglev.core.status import BackendStatus, HealthStatus
 from maglev.errors import ConfigError
 from maglev.rpc._pb import maglev_pb2 as pb
 
-_LEVELS = {level.name.lower(): level.value for level in Level}
+_LEVELS = {level.name.lower(): level for level in Level}
 _REMOVED = "removed"
 """Of a frontend, which has no such state: what is not configured has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What a watcher wants: log records from level `log` (as in core.level) upwards, None for none."""
+    """What a watcher wants: log records from level `log` upwards, None for none."""
 
-    log: int | None
+    log: Level | None
     backend: bool
     frontend: bool
 
@@ -48,7 +48,7 @@ def is_wanted(happening: Event | Record, wants: Wants) -> bool:
     """Whether it is to be sent to whoever wants this."""
     match happening:
         case Record(level=level):
-            return wants.log is not None and level.value >= wants.log
+            return wants.log is not None and level.value >= wants.log.value
         case BackendTransition() | BackendAdded():
             return wants.backend
         case FrontendTransition() | FrontendAdded() | FrontendRemoved():

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from maglev.core.events import Event
+from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.core.status import HealthStatus
 from maglev.errors import Overloaded
@@ -63,7 +64,7 @@ class Hub:
     def __init__(
         self,
         ask: Callable[[], None],
-        listening: Callable[[int | None], None],
+        listening: Callable[[Level | None], None],
         *,
         kept: int = KEPT,
         inbox: int = INBOX,
@@ -138,7 +139,7 @@ class Hub:
 
     def _set_level(self) -> None:
         levels = [level for wants in self._groups if (level := wants.log) is not None]
-        self._listening(min(levels) if levels else None)
+        self._listening(min(levels, key=lambda level: level.value, default=None))
 
     async def _present(self, group: _Group) -> tuple[HealthStatus, int]:
         """The states of this moment, and the number of the first message that is not in them."""

@@ -1,11 +1,6 @@
-"""Events and notes as log lines, `time LEVEL name field=value ...` on stderr; decides nothing."""
+"""The fields of events, in an operator's words; must not know how they are shown."""
 
 import dataclasses
-import enum
-import json
-import logging
-import sys
-import time
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -13,30 +8,7 @@ from maglev.core.events import ConfChange, ConfigReloaded, Drift, Event, Ordered
 from maglev.core.model import LbConf
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 
-logger = logging.getLogger("maglev")
-
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 MAX_TOLD = 4  # operations of a batch, and changes of a reload are four times as many; the rest is counted
-
-
-def set_up(level: str) -> None:
-    """Log to stderr from `level` (a key of LEVELS) upwards."""
-    stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(_Formatter())
-    logger.handlers[:] = [stream]
-    logger.propagate = False
-    logger.setLevel(LEVELS[level])
-
-
-def write(event: Event) -> None:
-    """Log one event at its own level."""
-    if logger.isEnabledFor(event.level.value):
-        note(event.level.value, event.name, **_fields(event))
-
-
-def note(level: int, name: str, **fields: object) -> None:
-    """Log something that is no event of the core: starts, stops, what the daemon itself does."""
-    logger.log(level, "%s", " ".join([name, *(f"{key}={_text(value)}" for key, value in fields.items())]))
 
 
 def describe(op: Op) -> str:
@@ -68,14 +40,8 @@ def describe_conf(conf: LbConf | None) -> str:
     )
 
 
-class _Formatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        text = f"{moment}.{int(record.msecs):03}Z {record.levelname} {record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-def _fields(event: Event) -> dict[str, object]:
+def fields_of(event: Event) -> dict[str, object]:
+    """All that an event has to say but its name, level and time."""
     fields: dict[str, object] = {}
     if isinstance(event, Programmed | Drift):
         told = [describe(op) for op in event.ops[:MAX_TOLD]]
@@ -88,8 +54,7 @@ def _fields(event: Event) -> dict[str, object]:
         return {"refused": _some(event.faults), "hint": "what counted before goes on; mend the file and reload again"}
     if isinstance(event, Ordered):
         fields = {"who": event.who, "from": event.origin, "says": event.says, "action": event.action}
-        fields |= {"what": event.what, "before": event.before, "after": event.after, "result": event.result}
-        return {name: value for name, value in fields.items() if value}
+        return fields | {"what": event.what, "before": event.before, "after": event.after, "result": event.result}
     if isinstance(event, ConfChange):
         flows = "every flow is dropped" if event.drops_flows else "none is dropped"
         return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}
@@ -111,15 +76,3 @@ def _fields(event: Event) -> dict[str, object]:
 def _some(things: Sequence[str]) -> str:
     told, rest = things[: 4 * MAX_TOLD], len(things) - 4 * MAX_TOLD
     return "; ".join((*told, f"and {rest} more") if rest > 0 else told) or "nothing"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, enum.Enum):
-        return value.name.lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = str(value)
-    plain = text.isprintable() and text and not any(c in text for c in ' "=')
-    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,129 @@
+"""A reader of stderr who stands still, is slow or gone: real pipes."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from maglev.core.level import Level
+from maglev.core.record import Record
+from maglev.logs import writer
+from maglev.logs.writer import Writer
+from tests.processes import until
+
+PIPE_BYTES = 4096
+LINE_BYTES = 100
+
+
+class Pipe:
+    """As small as the kernel makes them."""
+
+    def __init__(self) -> None:
+        self.reader, self.end = os.pipe()
+        fcntl.fcntl(self.end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def lines(self, count: int) -> list[str]:
+        """Reads until there are so many."""
+        found = b""
+        while found.count(b"\n") < count:
+            found += os.read(self.reader, 65536)
+        return found.decode().splitlines()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    for each in (made.reader, made.end):
+        with suppress(OSError):
+            os.close(each)
+
+
+def form(record: Record) -> bytes:
+    """Lines of LINE_BYTES."""
+    words = f"{record.name} {record.fields.get('lines', '')}".rstrip()
+    return words.ljust(LINE_BYTES - 1).encode() + b"\n"
+
+
+def record(name: str) -> Record:
+    return Record(1, Level.INFO, name, {})
+
+
+def test_what_a_reader_leaves_waits_and_the_rest_is_counted_where_it_is_missing(pipe: Pipe) -> None:
+    os.write(pipe.end, b"full".ljust(PIPE_BYTES - 1) + b"\n")
+    log = Writer(pipe.end, form, max_bytes=10 * LINE_BYTES)
+    for number in range(1000):  # nobody reads: this would wait for ever
+        log.put(record(f"{number}"))
+
+    found = [line.rstrip() for line in pipe.lines(12)]
+    assert found == ["full", *(f"{number}" for number in range(10)), "log-dropped 990"]
+    log.put(record("again"))
+    assert [line.rstrip() for line in pipe.lines(1)] == ["again"]
+    log.close()
+
+
+def test_after_a_loss_nothing_comes_before_the_word_of_it(pipe: Pipe) -> None:
+    log = Writer(pipe.end, form, max_bytes=LINE_BYTES - 1)  # has room for nothing
+    log.put(record("lost"))
+    assert pipe.lines(1)[0].rstrip() == "log-dropped 1"
+    log.put(record("lost"))
+    log.put(record("lost"))
+    told = pipe.lines(1)
+    while sum(int(line.split()[1]) for line in told) < 2:
+        told += pipe.lines(1)
+    log.close()
+
+
+def test_a_pipe_that_nobody_reads_any_more_ends_nothing_and_is_told_when_it_can(pipe: Pipe) -> None:
+    os.close(pipe.reader)
+    log = Writer(pipe.end, form)
+    for number in range(3):
+        log.put(record(f"{number}"))
+    until(lambda: log._taken_bytes == 3 * LINE_BYTES, lambda: "three writes that failed")
+    other = Pipe()
+    os.dup2(other.end, pipe.end)
+    log.put(record("again"))
+
+    assert [line.rstrip() for line in other.lines(2)] == ["log-dropped 3", "again"]
+    log.close()
+    os.close(other.reader)
+    os.close(other.end)
+
+
+def test_a_pipe_that_others_made_nonblocking_loses_nothing(pipe: Pipe) -> None:
+    os.set_blocking(pipe.end, False)
+    log = Writer(pipe.end, form)
+    for number in range(1000):
+        log.put(record(f"{number}"))
+
+    assert [line.rstrip() for line in pipe.lines(1000)] == [f"{number}" for number in range(1000)]
+    log.close()
+
+
+def test_at_the_end_all_is_written(pipe: Pipe) -> None:
+    log = Writer(pipe.end, form)
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.extend(pipe.lines(1000)))
+    reader.start()
+    for number in range(1000):
+        log.put(record(f"{number}"))
+    log.close()
+    reader.join()
+
+    assert len(found) == 1000
+
+
+def test_the_end_does_not_wait_for_a_reader_who_never_comes(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CLOSE_S", 0.01)
+    log = Writer(pipe.end, form)
+    for number in range(1000):
+        log.put(record(f"{number}"))
+    log.close()
+
+    assert log._thread.is_alive()
+    os.close(pipe.reader)  # ends the write, and with it the thread
+    log._thread.join(30)
+    assert not log._thread.is_alive()
