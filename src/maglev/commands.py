@@ -142,7 +142,7 @@ class Commands:
         if isinstance(told, ConfigReloaded):
             record.after = _summary(told)
             return None
-        more = f" and {len(told.faults) - 1} more" if len(told.faults) > 1 else ""
+        more = f"; the log has {len(told.faults)} faults" if len(told.faults) > 1 else ""
         record.no = ConfigError(f"{told.faults[0]}{more}")
         return Faults(told.is_syntax, str(told))
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -45,10 +46,16 @@ def open_all(server: grpc.aio.Server, addresses: str, access: Access, tell: Tell
     for warning in access.check(_texts(usable), beyond):
         tell(Level.WARNING, warning)
     tls = credentials.credentials(access, tell) if access.tls_cert else None
-    return [
-        _open_tcp(server, usable[place], tls) if isinstance(place, listen.TcpAddress) else _open_unix(server, place)
-        for place in places
-    ]
+    ports = []
+    with ExitStack() as undo:  # gRPC removes the sockets of servers alone that were started
+        for place in places:
+            if isinstance(place, listen.TcpAddress):
+                ports.append(_open_tcp(server, usable[place], tls))
+            else:
+                ports.append(_open_unix(server, place))
+                undo.callback(Path(place.path).unlink, missing_ok=True)
+        undo.pop_all()
+    return ports
 
 
 def _texts(places: Iterable[listen.Address]) -> list[str]:

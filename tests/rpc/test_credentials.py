@@ -1,0 +1,179 @@
+"""Certificates on disk: each fault is told with its file, and a renewed one counts for the next connection."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+
+from maglev.core.level import Level
+from maglev.errors import ConfigError
+from maglev.rpc import credentials
+from maglev.rpc.access import Access
+from tests.rpc import authorities, clients, statuses
+from tests.rpc.authorities import Folder
+from tests.rpc.served import served
+
+
+def fault(access: Access) -> str:
+    with pytest.raises(ConfigError) as refused:
+        credentials.read(access)
+    assert refused.value.hint
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_good_files_are_read(folder: Folder) -> None:
+    found = credentials.read(folder.access(ca="ca"))
+
+    assert found.cert == Path(folder.crt("server")).read_bytes()
+    assert found.key == Path(folder.key("server")).read_bytes()
+    assert found.ca == Path(folder.crt("ca")).read_bytes()
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_missing_file_is_named(folder: Folder, which: int) -> None:
+    missing = "/nonexistent/file.pem"
+    cert, key, ca = (
+        missing if which == number else path
+        for number, path in enumerate((folder.crt("server"), folder.key("server"), folder.crt("ca")))
+    )
+
+    assert fault(Access(cert, key, ca)).startswith("cannot read /nonexistent/file.pem: No such file or directory")
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Folder, tmp_path: Path) -> None:
+    assert fault(Access(str(tmp_path), folder.key("server"))).startswith(f"cannot read {tmp_path}: Is a directory")
+    assert "has more than" in fault(Access("/dev/zero", folder.key("server")))
+
+
+def test_a_file_without_what_it_is_for_is_named(folder: Folder) -> None:
+    cert, key = folder.crt("server"), folder.key("server")
+
+    assert fault(Access(key, key)).startswith(f"there is no certificate in {key}")
+    assert fault(Access(cert, cert)).startswith(f"there is no private key in {cert}")
+    assert fault(Access(cert, key, key)).startswith(f"there is no certificate in {key}")
+
+
+def test_a_key_of_another_certificate_is_told(folder: Folder) -> None:
+    said = fault(Access(folder.crt("server"), folder.key("alice")))
+
+    assert said.startswith(f"the private key in {folder.key('alice')} is not that of the certificate in ")
+
+
+def test_a_key_with_a_passphrase_is_told_and_nobody_is_asked_for_it(own: Folder) -> None:
+    own.lock("server", "locked")
+
+    assert "has a passphrase" in fault(Access(own.crt("server"), own.key("locked")))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda own: own.signed("other", dates=authorities.PAST), "certificate has expired"),
+        (lambda own: own.signed("other", dates=authorities.FUTURE), "certificate is not yet valid"),
+        (lambda own: own.signed("other", extensions="purpose"), "purpose"),
+    ],
+)
+def test_what_no_client_would_take_is_told(own: Folder, make: Callable[[Folder], None], said: str) -> None:
+    make(own)
+    told = fault(own.access("other"))
+
+    assert told.startswith(f"no client would take the certificate in {own.crt('other')}: ")
+    assert said in told
+
+
+def test_a_damaged_certificate_is_told(own: Folder) -> None:
+    path = Path(own.crt("server"))
+    path.write_text(path.read_text().replace("MII", "MIX", 1))
+
+    assert f"{path} or {own.key('server')} is damaged" in fault(own.access())
+
+
+def test_a_ca_that_is_none_or_out_of_date_is_told(own: Folder) -> None:
+    own.authority("old", authorities.PAST)
+
+    assert "is not that of a CA" in fault(Access(own.crt("server"), own.key("server"), own.crt("alice")))
+    assert "out of date: it is valid until Feb  1 00:00:00 2020" in fault(own.access(ca="old"))
+
+    with Path(own.crt("old")).open("a") as bundle:  # while a CA is replaced both are there
+        bundle.write(Path(own.crt("ca")).read_text())
+    credentials.read(own.access(ca="old"))
+
+
+def is_served(address: str, folder: Folder, ca: str, client: str = "") -> bool:
+    with clients.tls(address, folder, ca=ca, client=client) as channel:
+        found = clients.code(channel, "ListFrontends")
+    assert found in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)
+    return found is grpc.StatusCode.OK
+
+
+def replace(folder: Folder, new: str, old: str, *kinds: str) -> None:
+    """As certbot and others do it: another file under the same name, at once."""
+    for kind in kinds:
+        shutil.copy(folder.path / f"{new}.{kind}", folder.path / "next")
+        (folder.path / "next").rename(folder.path / f"{old}.{kind}")
+
+
+def test_a_renewed_certificate_counts_for_the_next_connection(own: Folder) -> None:
+    told: list[tuple[Level, str]] = []
+    own.authority("ca2")
+    own.signed("server2", ca="ca2")
+    with served(statuses.FULL, access=own.access(), tell=lambda *words: told.append(words)) as address:
+        assert is_served(address, own, "ca")
+        assert not is_served(address, own, "ca2")
+
+        with clients.tls(address, own) as lasting:
+            clients.call(lasting, "ListFrontends")
+            replace(own, "server2", "server", "crt", "key")
+            assert is_served(address, own, "ca2")
+            assert not is_served(address, own, "ca")
+            clients.call(lasting, "ListFrontends")  # the connection from before goes on
+
+    ((level, said),) = told
+    assert level is Level.INFO
+    assert "were read anew" in said
+
+
+def test_a_broken_new_file_is_told_once_and_the_old_ones_go_on(own: Folder) -> None:
+    told: list[tuple[Level, str]] = []
+    own.signed("server2")
+    with served(statuses.FULL, access=own.access(), tell=lambda *words: told.append(words)) as address:
+        replace(own, "server2", "server", "crt")  # and the key is still to come
+        for _ in range(3):
+            assert is_served(address, own, "ca")
+        ((level, said),) = told
+        assert level is Level.WARNING
+        assert own.key("server") in said
+        assert "the certificates from before are used" in said
+
+        replace(own, "server2", "server", "key")
+        assert is_served(address, own, "ca")
+        assert [level for level, _ in told] == [Level.WARNING, Level.INFO]
+
+        Path(own.crt("server")).unlink()
+        assert is_served(address, own, "ca")
+        assert "cannot read" in told[-1][1]
+
+
+def test_a_renewed_client_ca_counts_for_the_next_connection(own: Folder) -> None:
+    own.authority("clients")
+    own.authority("clients2")
+    own.signed("dora", ca="clients2")
+    with served(statuses.FULL, access=own.access(ca="clients")) as address:
+        assert not is_served(address, own, "ca", "dora")
+        replace(own, "clients2", "clients", "crt")
+        assert is_served(address, own, "ca", "dora")
+
+
+@pytest.mark.parametrize("client", ["", "stranger", "late"])
+def test_who_has_no_good_certificate_of_the_ca_gets_no_connection(own: Folder, client: str) -> None:
+    own.authority("other")
+    own.signed("stranger", ca="other", subject="/CN=alice")
+    own.signed("late", dates=authorities.PAST)
+    with served(statuses.FULL, access=own.access(ca="ca", operators=["alice", "late"])) as address:
+        assert is_served(address, own, "ca", "alice")
+        assert not is_served(address, own, "ca", client)
+        with clients.plain(address) as channel:
+            assert clients.code(channel, "ListFrontends") is grpc.StatusCode.UNAVAILABLE

@@ -1,0 +1,272 @@
+"""Orders from the serving thread: every one leaves exactly one audit record, whatever becomes of it or of its giver."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import trio
+
+from maglev.commands import Commands
+from maglev.config.parse import load
+from maglev.control.checker import Checker
+from maglev.control.operator import Operator
+from maglev.core.events import Ordered, Outcome
+from maglev.core.health import Order, State
+from maglev.core.level import Level
+from maglev.core.status import BackendStatus
+from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable, leaves
+from maglev.reloading import Reloader
+from maglev.rpc.ports import Caller, Role
+from tests.config.samples import VALID, changed
+from tests.control.fakes import VIP, FakeProbes, Journal, backend, clock, fleet, frontend, punctual
+
+V = TypeVar("V")
+ALICE = Caller("alice", "192.0.2.7:5", Role.OPERATOR, "root")
+BOB = Caller("bob", "192.0.2.8:5", Role.VIEWER)
+
+
+class Desk:
+    """The commands on one frontend with two backends, and on a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.write_text(VALID)
+        self.journal = Journal()
+        table = fleet([backend(1), backend(2)], [frontend("www", VIP, {"b1": 100, "b2": 50})])
+        checker = Checker(table, FakeProbes(), self.journal, clock(), punctual())
+        self.operator = Operator(checker, table, self.journal)
+        self.reloader = Reloader(path, load(path), lambda _old, _new: None, self.journal, lambda: 7, vpp_in_use=True)
+        self.commands = Commands(self.operator, self.reloader, self.journal)
+
+    @property
+    def record(self) -> Ordered:
+        (record,) = self.journal.of(Ordered)
+        return record
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "maglev.yaml")
+
+
+@asynccontextmanager
+async def at_work(desk: Desk) -> AsyncIterator[trio.Nursery]:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(desk.commands.run)
+        yield nursery
+        nursery.cancel_scope.cancel()
+
+
+async def served(call: Callable[[], Awaitable[V]]) -> V:
+    """As the serving thread calls it."""
+
+    async def main() -> V:
+        return await call()
+
+    return await trio.to_thread.run_sync(lambda: asyncio.run(main()))
+
+
+def told(record: Ordered) -> tuple[str, str | None, str | None, Outcome, str]:
+    return record.what, record.before, record.after, record.outcome, record.result
+
+
+async def test_an_order_is_on_record_with_who_gave_it_and_what_it_changed(desk: Desk) -> None:
+    async with at_work(desk):
+        status = await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+
+    assert status.health.state is State.PAUSED
+    assert desk.record == Ordered(
+        "alice", "192.0.2.7:5", "root", "PauseBackend", "backend b1", "unknown", "paused", Outcome.OK, "ok"
+    )
+    assert desk.record.level is Level.INFO
+
+
+async def test_a_weight_is_on_record_with_the_one_before(desk: Desk) -> None:
+    async with at_work(desk):
+        await served(lambda: desk.commands.set_weight("www", "p0", "b1", 0, ALICE, flush=True))
+        await served(lambda: desk.commands.set_weight("www", "p0", "b1", 7, ALICE, flush=False))
+
+    what = "frontend www pool p0 backend b1"
+    assert [told(record) for record in desk.journal.of(Ordered)] == [
+        (what, "100", "0, flushed", Outcome.OK, "ok"),
+        (what, "0, flushed", "7", Outcome.OK, "ok"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "expected"),
+    [
+        (
+            lambda commands: commands.order("b3", Order.PAUSE, ALICE),
+            NotFound,
+            (
+                "backend b3",
+                None,
+                None,
+                Outcome.REFUSED,
+                "NOT_FOUND: there is no backend called 'b3'; ",
+            ),
+        ),
+        (
+            lambda commands: commands.set_weight("www", "p0", "b1", 101, ALICE, flush=False),
+            ConfigError,
+            (
+                "frontend www pool p0 backend b1",
+                *("100", "100", Outcome.REFUSED),
+                "INVALID_ARGUMENT: a weight is a whole number from 0 to 100 (weight=101)",
+            ),
+        ),
+        (
+            lambda commands: commands.set_weight("www", "p7", "b\n" + "x" * 100, 1, ALICE, flush=False),
+            NotFound,
+            (
+                f"frontend www pool p7 backend b?{'x' * 62}...",
+                *(None, None, Outcome.REFUSED),
+                "NOT_FOUND: there is no pool of www called 'p7'; ",
+            ),
+        ),
+    ],
+)
+async def test_what_is_refused_is_on_record_with_its_reason(
+    desk: Desk,
+    call: Callable[[Commands], Awaitable[object]],
+    error: type[MaglevError],
+    expected: tuple[str, str | None, str | None, Outcome, str],
+) -> None:
+    async with at_work(desk):
+        with pytest.raises(error):
+            await served(lambda: call(desk.commands))
+
+    assert told(desk.record)[:4] == expected[:4]
+    assert desk.record.result.startswith(expected[4])
+
+
+async def test_an_order_that_does_not_fit_the_state_is_on_record(desk: Desk) -> None:
+    async with at_work(desk):
+        await served(lambda: desk.commands.order("b1", Order.DISABLE, ALICE))
+        desk.journal.events.clear()
+        with pytest.raises(Refused):
+            await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+
+    assert (desk.record.before, desk.record.after) == ("disabled", "disabled")
+    assert desk.record.result.startswith("FAILED_PRECONDITION: ")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda commands: commands.order("b1", Order.PAUSE, BOB),
+        lambda commands: commands.set_weight("www", "p0", "b1", 0, BOB, flush=True),
+        lambda commands: commands.reload_config(BOB),
+    ],
+)
+async def test_what_somebody_may_not_is_on_record_at_warning_and_not_done(
+    desk: Desk, call: Callable[[Commands], Awaitable[object]]
+) -> None:
+    async with at_work(desk):
+        with pytest.raises(Forbidden, match="bob is a viewer here"):
+            await served(lambda: call(desk.commands))
+
+    assert desk.journal.events == [desk.record]
+    assert (desk.record.who, desk.record.outcome, desk.record.level) == ("bob", Outcome.DENIED, Level.WARNING)
+    assert desk.record.result.startswith("PERMISSION_DENIED: ")
+    assert desk.operator.state_of("b1") == "unknown"
+
+
+async def test_a_reload_is_on_record_with_what_it_brought(desk: Desk) -> None:
+    desk.path.write_text(changed("rise: 1", "rise: 2"))
+    async with at_work(desk):
+        assert await served(lambda: desk.commands.reload_config(ALICE)) is None
+        assert await served(lambda: desk.commands.reload_config(ALICE)) is None
+        desk.path.write_text(VALID.replace("rise: 1", "rise: 0").replace("enabled: false", "enabled: 7"))
+        faults = await served(lambda: desk.commands.reload_config(ALICE))
+        assert await served(desk.commands.check_config) == faults  # which only looks
+
+    good, same, bad = desk.journal.of(Ordered)
+    assert told(good) == ("config", None, "changed healthcheck web", Outcome.OK, "ok")
+    assert told(same) == ("config", None, "nothing else than before", Outcome.OK, "ok")
+    assert (bad.outcome, bad.after) == (Outcome.REFUSED, None)
+    assert bad.result.startswith("INVALID_ARGUMENT: line 21: maglev.")
+    assert bad.result.endswith("; the log has 2 faults")
+
+
+async def test_a_reload_by_signal_is_on_record_as_that(desk: Desk) -> None:
+    desk.path.write_text(changed("rise: 1", "rise: 2"))
+    await desk.commands.reload_by_signal()
+
+    assert (desk.record.who, desk.record.origin, desk.record.action) == ("SIGHUP", "", "ReloadConfig")
+    assert desk.record.after == "changed healthcheck web"
+
+
+async def test_an_order_whose_giver_has_gone_is_done_and_on_record(desk: Desk) -> None:
+    async def gone() -> None:
+        asking = asyncio.ensure_future(desk.commands.order("b1", Order.PAUSE, ALICE))
+        await asyncio.sleep(0)  # handed over, and nobody waits for the answer
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+
+    async with at_work(desk):
+        await served(gone)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert told(desk.record) == ("backend b1", "unknown", "paused", Outcome.OK, "ok")
+
+
+async def test_an_order_that_breaks_maglevd_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> BackendStatus:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(desk.operator, "order", broken)
+
+    async def breaking() -> None:
+        async with at_work(desk):
+            with suppress(Unavailable):
+                await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+            await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as group:
+        await breaking()
+
+    assert [type(error) for error in leaves(group.value)] == [ZeroDivisionError]
+    assert told(desk.record)[2:] == ("unknown", Outcome.REFUSED, "INTERNAL: ZeroDivisionError('ours')")
+
+
+async def test_orders_before_the_start_and_after_the_stop_are_on_record(desk: Desk) -> None:
+    with pytest.raises(Unavailable, match="starting"):
+        await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+    assert desk.record.result.startswith("UNAVAILABLE: maglevd is starting")
+
+    async with at_work(desk):
+        pass
+    desk.journal.events.clear()
+    with pytest.raises(Unavailable, match="stopping"):
+        await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+    assert told(desk.record) == ("backend b1", None, None, Outcome.REFUSED, "UNAVAILABLE: maglevd is stopping")
+
+
+async def test_a_reload_that_the_stop_cuts_short_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = trio.Event()
+
+    async def endless() -> None:
+        reading.set()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(desk.reloader, "reload", endless)
+    answers: list[str] = []
+
+    async def ask() -> None:
+        try:
+            await served(lambda: desk.commands.reload_config(ALICE))
+        except Unavailable as error:
+            answers.append(str(error))
+
+    async with trio.open_nursery() as outer, at_work(desk):
+        outer.start_soon(ask)
+        await reading.wait()
+
+    assert answers == ["maglevd is stopping"]
+    assert told(desk.record)[3:] == (Outcome.REFUSED, "UNAVAILABLE: maglevd is stopping")
