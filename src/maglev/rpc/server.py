@@ -58,7 +58,7 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
         self.followed.cancel()
-        await self.health.end()
+        self.health.end()
         await self.grpc.stop(grace_s)
 
 
@@ -97,7 +97,7 @@ async def start(address: str, served: Served, limits: Limits | None = None, *, r
     except RuntimeError as error:
         await server.stop(None)
         raise ConfigError(f"cannot listen on {where}", hint="another program may just have taken it") from error
-    await health.look()
+    health.look()
     await server.start()
     followed = asyncio.create_task(health.follow(), name="grpc health")
     return Server(port if isinstance(where, listen.TcpAddress) else 0, server, health, followed)
