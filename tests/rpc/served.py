@@ -39,9 +39,7 @@ def answering(status: Callable[[], Status], commands: Commands | None = None) ->
 
 
 @contextmanager
-def serving(
-    served: server.Served, address: str = "127.0.0.1:0", limits: server.Limits | None = None
-) -> Iterator[str]:
+def serving(served: server.Served, address: str = "127.0.0.1:0", limits: server.Limits | None = None) -> Iterator[str]:
     """The address of a server."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

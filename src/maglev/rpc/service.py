@@ -66,6 +66,7 @@ def handlers(status: Callable[[], Status], commands: Commands, hub: Hub) -> grpc
         return change(now, request)
 
     changes = Changes(status, commands)
+
     async def watch(message: pb.WatchRequest, context: "grpc.aio.ServicerContext[pb.WatchRequest, bytes]") -> None:
         try:
             async with aclosing(hub.watch(happenings.wants(message))) as events:
