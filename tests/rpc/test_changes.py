@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 from maglev.core.health import Order
-from maglev.errors import ConfigError, MaglevError, Refused, Unavailable
+from maglev.errors import ConfigError, MaglevError, Overloaded, Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.ports import Faults
 from tests.rpc import statuses
@@ -60,11 +60,28 @@ def test_a_weight_is_set_and_answered_with_the_frontend() -> None:
     assert info.name == "web"
 
 
+@pytest.mark.parametrize("name", ["", "web"])
+def test_a_sync_is_of_the_whole_table_and_answered_with_what_came_of_it(name: str) -> None:
+    desk = Desk()
+    synced = call(desk, "SyncVPPLBState", pb.SyncVPPLBStateRequest(name=name), pb.SyncVPPLBStateResponse)
+
+    assert desk.told == [("sync",)]
+    assert (synced.audited_at_ns, synced.operations, synced.refused_vips) == (1_700_000_000_000_000_000, 3, 1)
+
+
+def test_a_sync_that_cannot_be_done_says_why() -> None:
+    failure = Unavailable("VPP was lost meanwhile", hint="maglevd syncs by itself once it is back")
+    error = refusal(Desk(failure), "SyncVPPLBState", pb.SyncVPPLBStateRequest())
+
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, str(failure))
+
+
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
         (Refused("cannot pause what is disabled", hint="enable it first"), grpc.StatusCode.FAILED_PRECONDITION),
         (ConfigError("a weight is a whole number"), grpc.StatusCode.INVALID_ARGUMENT),
+        (Overloaded("256 wait for a sync already"), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (Unavailable("maglevd is starting"), grpc.StatusCode.UNAVAILABLE),
     ],
 )
@@ -78,6 +95,7 @@ def test_each_kind_of_no_has_its_status_and_its_sentence(failure: MaglevError, c
     ("method", "request_", "said"),
     [
         ("PauseBackend", pb.BackendRequest(name="wbe1"), "no backend called 'wbe1'; the nearest is 'web1'"),
+        ("SyncVPPLBState", pb.SyncVPPLBStateRequest(name="wbe"), "no frontend called 'wbe'; the nearest is 'web'"),
         (
             "SetFrontendPoolBackendWeight",
             pb.SetWeightRequest(frontend="wbe"),
