@@ -13,10 +13,12 @@ from maglev.commands import Commands
 from maglev.config.parse import load
 from maglev.control.checker import Checker
 from maglev.control.operator import Operator
+from maglev.control.reconciler import Reconciler
 from maglev.core.events import Ordered, Outcome
 from maglev.core.health import Order, State
 from maglev.core.level import Level
 from maglev.core.status import BackendStatus
+from maglev.core.warmup import Warmup
 from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable, leaves
 from maglev.reloading import Reloader
 from maglev.rpc.ports import Caller, Role
@@ -39,7 +41,8 @@ class Desk:
         checker = Checker(table, FakeProbes(), self.journal, clock(), punctual())
         self.operator = Operator(checker, table, self.journal)
         self.reloader = Reloader(path, load(path), lambda _old, _new: None, self.journal, lambda: 7, vpp_in_use=True)
-        self.commands = Commands(self.operator, self.reloader, self.journal)
+        self.reconciler = Reconciler(None, 30.0, Warmup(0.0, 0.0), checker.health, self.journal, clock())
+        self.commands = Commands(self.operator, self.reloader, self.reconciler, self.journal)
 
     @property
     def record(self) -> Ordered:
@@ -128,6 +131,16 @@ async def test_a_weight_is_on_record_with_the_one_before(desk: Desk) -> None:
                 "NOT_FOUND: there is no pool of www called 'p7'; ",
             ),
         ),
+        (
+            lambda commands: commands.sync("wwww", ALICE),
+            NotFound,
+            ("frontend wwww", None, None, Outcome.REFUSED, "NOT_FOUND: there is no frontend called 'wwww'; "),
+        ),
+        (
+            lambda commands: commands.sync("", ALICE),
+            Unavailable,
+            ("all frontends", None, None, Outcome.REFUSED, "UNAVAILABLE: no VPP is connected; "),
+        ),
     ],
 )
 async def test_what_is_refused_is_on_record_with_its_reason(
@@ -161,6 +174,7 @@ async def test_an_order_that_does_not_fit_the_state_is_on_record(desk: Desk) -> 
         lambda commands: commands.order("b1", Order.PAUSE, BOB),
         lambda commands: commands.set_weight("www", "p0", "b1", 0, BOB, flush=True),
         lambda commands: commands.reload_config(BOB),
+        lambda commands: commands.sync("", BOB),
     ],
 )
 async def test_what_somebody_may_not_is_on_record_at_warning_and_not_done(

@@ -12,7 +12,16 @@ from trio.testing import MockClock
 from maglev.control.checker import Checker
 from maglev.control.operator import Operator
 from maglev.core.desired import Effective, FrontendState
-from maglev.core.events import BackendTransition, FrontendTransition, ProbeStarted, UplinkSuspected, WeightSaid
+from maglev.core.events import (
+    BackendAdded,
+    BackendTransition,
+    FrontendAdded,
+    FrontendRemoved,
+    FrontendTransition,
+    ProbeStarted,
+    UplinkSuspected,
+    WeightSaid,
+)
 from maglev.core.health import Order, State
 from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, ProbeResult, TcpSpec
 from maglev.core.status import HealthStatus
@@ -98,6 +107,85 @@ async def test_a_backend_that_comes_back_starts_at_unknown(autojump_clock: MockC
         site.reload()
         assert site.state("b1") is State.UNKNOWN
         assert site.health.backends["b1"].transitions == ()
+
+
+async def test_what_comes_and_goes_is_told_once_with_the_state_it_has(autojump_clock: MockClock) -> None:
+    async with running() as site:
+        assert not site.journal.of(BackendAdded)  # a start is no reload: nobody knows anything yet
+        assert not site.journal.of(FrontendAdded)
+        at_ns = int(trio.current_time() * 1e9)
+        site.journal.events.clear()
+        site.backends = [*site.backends, backend(3), backend(4, enabled=False), backend(5, check=None)]
+        site.frontends = [
+            site.frontends[1],
+            frontend("new", replace(VIP, port=443), {"b2": 1, "b3": 1}),
+            frontend("dark", replace(VIP, port=444), {"b3": 1}),
+        ]
+        site.reload()
+        assert site.journal.events == [
+            BackendAdded("b3", backend(3).address, State.UNKNOWN, at_ns),
+            BackendAdded("b4", backend(4).address, State.DISABLED, at_ns),
+            BackendAdded("b5", backend(5).address, State.UP, at_ns),
+            FrontendAdded("new", FrontendState.UP, at_ns),
+            FrontendAdded("dark", FrontendState.UNKNOWN, at_ns),
+            FrontendRemoved("www", FrontendState.UP, at_ns),
+        ]
+        site.journal.events.clear()
+        site.reload()
+        assert not site.journal.events
+        await trio.sleep(60)
+        assert [(told.frontend, told.before, told.after) for told in site.journal.of(FrontendTransition)] == [
+            ("dark", FrontendState.UNKNOWN, FrontendState.UP)
+        ]
+
+
+async def test_told_one_by_one_the_events_of_a_reload_lead_from_the_old_health_to_the_new(
+    autojump_clock: MockClock,
+) -> None:
+    """Who keeps a picture of all states by events alone has the right one, whatever a reload does."""
+    async with running() as site:
+        picture = states_of(site.health)
+        for frontends in (
+            [frontend("mail", VIP2, {"b1": 100}), frontend("new", VIP, {"b3": 1})],
+            [frontend("new", VIP, {"b1": 0, "b3": 1})],
+            site.frontends,
+        ):
+            site.journal.events.clear()
+            site.backends = [backend(1), replace(backend(2), address=IPv4Address("10.0.0.8")), backend(3)]
+            site.frontends = frontends
+            site.reload()
+            follow(picture, site.journal)
+            assert picture == states_of(site.health)
+            site.journal.events.clear()
+            await trio.sleep(60)
+            follow(picture, site.journal)
+            assert picture == states_of(site.health)
+        site.journal.events.clear()
+        site.frontends, site.backends = [], []
+        site.reload()
+        follow(picture, site.journal)
+        assert picture == {}
+
+
+def states_of(health: HealthStatus) -> dict[str, object]:
+    return {name: status.health.state for name, status in health.backends.items()} | {
+        name: status.resolved.state for name, status in health.frontends.items()
+    }
+
+
+def follow(picture: dict[str, object], journal: Journal) -> None:
+    for event in journal.events:
+        match event:
+            case BackendAdded(name, _, state) | FrontendAdded(name, state):
+                assert name not in picture
+                picture[name] = state
+            case BackendTransition(name, _, before, State.REMOVED) | FrontendRemoved(name, before):
+                assert picture.pop(name) is before
+            case BackendTransition(name, _, before, after) | FrontendTransition(name, before, after):
+                assert picture[name] is before
+                picture[name] = after
+            case _:
+                pass
 
 
 async def test_only_the_frontends_that_a_change_touches_are_other_objects(autojump_clock: MockClock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 from maglev.core.health import Order
-from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable
+from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Overloaded, Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.ports import Faults
 from tests.rpc import statuses
@@ -60,6 +60,22 @@ def test_a_weight_is_set_and_answered_with_the_frontend() -> None:
     assert info.name == "web"
 
 
+@pytest.mark.parametrize("name", ["", "web"])
+def test_a_sync_is_of_the_whole_table_and_answered_with_what_came_of_it(name: str) -> None:
+    desk = Desk()
+    synced = call(desk, "SyncVPPLBState", pb.SyncVPPLBStateRequest(name=name), pb.SyncVPPLBStateResponse)
+
+    assert desk.told == [("sync", name)]
+    assert (synced.audited_at_ns, synced.operations, synced.refused_vips) == (1_700_000_000_000_000_000, 3, 1)
+
+
+def test_a_sync_that_cannot_be_done_says_why() -> None:
+    failure = Unavailable("VPP was lost meanwhile", hint="maglevd syncs by itself once it is back")
+    error = refusal(Desk(failure), "SyncVPPLBState", pb.SyncVPPLBStateRequest())
+
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, str(failure))
+
+
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
@@ -67,6 +83,7 @@ def test_a_weight_is_set_and_answered_with_the_frontend() -> None:
         (ConfigError("a weight is a whole number"), grpc.StatusCode.INVALID_ARGUMENT),
         (NotFound("there is no backend called 'web1'"), grpc.StatusCode.NOT_FOUND),
         (Forbidden("you are a viewer"), grpc.StatusCode.PERMISSION_DENIED),
+        (Overloaded("256 wait for a sync already"), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (Unavailable("maglevd is starting"), grpc.StatusCode.UNAVAILABLE),
     ],
 )

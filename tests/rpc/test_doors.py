@@ -24,7 +24,7 @@ from tests.daemon.site import free_port
 from tests.rpc import clients, statuses
 from tests.rpc.authorities import Folder
 from tests.rpc.desk import Desk
-from tests.rpc.served import Deaf, served
+from tests.rpc.served import answering, served
 
 OK, DENIED = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED
 PAUSE = pb.BackendRequest(name="web1").SerializeToString()
@@ -32,7 +32,7 @@ PAUSE = pb.BackendRequest(name="web1").SerializeToString()
 
 def refused(addresses: str, access: Access | None = None) -> ConfigError:
     with pytest.raises(ConfigError) as error:
-        asyncio.run(server.start(addresses, lambda: statuses.FULL, Deaf(), access=access))
+        asyncio.run(server.start(addresses, answering(lambda: statuses.FULL), access=access))
     return error.value
 
 

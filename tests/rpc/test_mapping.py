@@ -1,11 +1,25 @@
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Any
 
+import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.counters import Sample, VipCounters, Volume
-from maglev.core.model import TCP, VipKey
+from maglev.core.model import (
+    TCP,
+    HealthCheck,
+    HttpSpec,
+    IcmpSpec,
+    Policy,
+    ProbeSpec,
+    TcpSpec,
+    Timing,
+    Tls,
+    VipKey,
+)
 from maglev.rpc import mapping
 from tests.rpc import statuses
 
@@ -57,6 +71,56 @@ def test_an_unchecked_backend_has_no_check_and_no_counter() -> None:
 
 def test_a_disabled_backend_is_not_enabled() -> None:
     assert not mapping.backend_info(statuses.HEALTH.backends["spare-alias"]).enabled
+
+
+EVERY_CHECK = {
+    "name": "c",
+    "interval_s": 2.0,
+    "fast_interval_s": 0.5,
+    "down_interval_s": 5.0,
+    "timeout_s": 3.0,
+    "rise": 4,
+    "fall": 6,
+    "backends": ["web1", "web2"],
+}
+HTTP: dict[str, Any] = {"port": 80, "path": "/healthz", "response_codes": ["200"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (IcmpSpec(), {"type": "icmp"}),
+        (TcpSpec(993, None), {"type": "tcp", "port": 993}),
+        (TcpSpec(993, Tls(None, verify=False)), {"type": "tcp", "port": 993, "tls": {"insecure_skip_verify": True}}),
+        (TcpSpec(1, Tls("imap.example.org", verify=True)), {"port": 1, "tls": {"server_name": "imap.example.org"}}),
+        (HttpSpec(80, None, "/healthz", None, ((200, 200),), None), {"type": "http", **HTTP}),
+        (HttpSpec(80, Tls(None, verify=True), "/healthz", None, ((200, 200),), None), {"type": "https", "tls": {}}),
+        (
+            HttpSpec(80, None, "/healthz", "www.example.org", ((200, 299), (404, 404)), "ok$"),
+            {"host": "www.example.org", "response_codes": ["200-299", "404"], "response_regexp": "ok$"},
+        ),
+    ],
+)
+def test_a_health_check_has_what_its_type_has_and_nothing_else(spec: ProbeSpec, told: dict[str, Any]) -> None:
+    check = HealthCheck("c", spec, Timing(2.0, 0.5, 5.0, 3.0), Policy(4, 6), None, None)
+    info = MessageToDict(mapping.health_check_info(check, ["web1", "web2"]), preserving_proto_field_name=True)
+
+    of_http = HTTP if isinstance(spec, HttpSpec) else {}
+    of_tcp = {"type": "tcp"} if isinstance(spec, TcpSpec) else {}
+    of_tls = {"type": "https"} if isinstance(spec, HttpSpec) and spec.tls else {"type": "http"}
+    assert info == {**EVERY_CHECK, **of_http, **of_tcp, **(of_tls if of_http else {}), **told}
+
+
+def test_source_addresses_of_probes_are_told_where_they_are_set() -> None:
+    check = HealthCheck(
+        "c", IcmpSpec(), Timing(1, 1, 1, 1), Policy(1, 1), IPv4Address("192.0.2.7"), IPv6Address("2001:db8::7")
+    )
+    both = mapping.health_check_info(check, [])
+    only = mapping.health_check_info(replace(check, ipv4_source=None), [])
+
+    assert (both.probe_ipv4_src, both.probe_ipv6_src) == ("192.0.2.7", "2001:db8::7")
+    assert not only.HasField("probe_ipv4_src")
+    assert only.HasField("probe_ipv6_src")
 
 
 def test_vpp_info_is_told_field_by_field() -> None:

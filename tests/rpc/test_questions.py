@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.core.status import Status
-from maglev.errors import Refused, Unavailable
+from maglev.errors import NotFound, Refused, Unavailable
 from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
 from tests.rpc import statuses
@@ -54,6 +56,26 @@ def test_a_long_list_of_names_is_cut() -> None:
 def test_without_any_backend_that_is_what_is_said() -> None:
     with pytest.raises(Refused, match="no backends are configured"):
         questions.get_backend(statuses.EMPTY, pb.GetBackendRequest(name="web1"))
+
+
+def test_health_checks_come_in_the_order_of_the_config_with_those_who_have_them() -> None:
+    spare = replace(statuses.CHECK, name="a-spare")
+    status = replace(statuses.FULL, checks={**statuses.CHECKS, "a-spare": spare})
+    infos = questions.list_health_checks(status, pb.ListHealthChecksRequest()).health_checks
+
+    assert [(info.name, list(info.backends)) for info in infos] == [
+        ("http-check", ["web2", "web1", "spare-alias", "six"]),  # "spare" has none
+        ("a-spare", []),
+    ]
+    for info in infos:
+        assert questions.get_health_check(status, pb.GetHealthCheckRequest(name=info.name)) == info
+
+
+def test_an_unknown_health_check_is_told_with_the_nearest_one() -> None:
+    with pytest.raises(NotFound) as refused:
+        questions.get_health_check(statuses.FULL, pb.GetHealthCheckRequest(name="htp-check"))
+
+    assert str(refused.value) == "there is no health check called 'htp-check'; the nearest is 'http-check'"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))

@@ -134,7 +134,7 @@ class Reconciler:
                     await self._write(dataplane, work)
                 elif not self._is_audit_due(work):
                     self._tell(work)
-                    if not work.agenda.queue:
+                    if work.agenda.is_done:
                         self._syncs.nothing_left(work.acknowledged, len(work.agenda.refused()[1]))
                     await self._wait(work)
         finally:
@@ -161,7 +161,7 @@ class Reconciler:
         self._is_asked.set()
 
     async def synced(self) -> Synced:
-        """Sync, and wait until nothing is left to write. Raises Unavailable."""
+        """Sync, and wait until nothing is left to write. Raises Unavailable, Overloaded."""
         if self._work is None:
             raise Unavailable("no VPP is connected", hint="is it running? maglevd's log says what is wrong")
         self.sync()
@@ -198,7 +198,7 @@ class Reconciler:
             self._is_asked = trio.Event()
             work.agenda.forgive()
         work.agenda.audit_begins()
-        self._syncs.audit_begins()
+        self._syncs.audit_begins(work.acknowledged)
         return _Reading(reason)
 
     async def _read(self, dataplane: Dataplane, reading: _Reading, task_status: trio.TaskStatus[None]) -> None:
@@ -224,7 +224,7 @@ class Reconciler:
             raise reading.failure or Unavailable("an audit came to nothing")
         work.pace.done(trio.current_time(), reading.audit.cost_s)
         work.audited_at_ns = self._clock.now_ns()
-        self._syncs.audited(work.audited_at_ns, work.acknowledged)
+        self._syncs.audited(work.audited_at_ns)
         self._emit(
             Audited(
                 reading.reason,

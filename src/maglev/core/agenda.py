@@ -67,6 +67,11 @@ class Agenda:
         return None
 
     @property
+    def is_done(self) -> bool:
+        """Whether the table is as desired, but for what VPP refuses."""
+        return self.shadow is not None and not self.shadow.doubtful and not self.queue
+
+    @property
     def has_indexes_of_audit(self) -> bool:
         """Whether nothing was done since the latest audit that may have moved VPP's indexes."""
         return self.shadow is not None and not self.shadow.is_moved

@@ -7,60 +7,101 @@
 
 Before maglevd stops listening all of them are NOT_SERVING. The levels are looked at several times a second, which costs
 two comparisons and misses nothing that lasts.
+
+Messages and service are those of grpcio's package. Its servicer is not: it holds the lock of a service while it writes
+to a watcher of it, so one who does not read kept every news of that service from everybody, `Check` included.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import SERVICE_NAME
 
 LOOK_EVERY_S = 0.25
-_PATIENCE_S = 1.0  # grpcio's servicer holds its lock while it writes to a watcher, who may not read
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 Service = tuple[str, Callable[[], bool]]
 """A name, and whether it serves now; asked on the serving loop."""
 
 
 class Health:
-    """Tells how `services` are for as long as it is followed."""
+    """Tells how `services` were at the last look, for as long as it is followed; none serves before the first."""
 
     def __init__(self, services: tuple[Service, ...]) -> None:
         self._services = services
-        self._servicer = aio.HealthServicer()
-        self._told: dict[str, bool] = {}
+        self._statuses = dict.fromkeys((name for name, _ in services), _NOT_SERVING)
+        self._news = asyncio.Event()  # another one after each change
+        self._has_ended = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Have `server` answer Check and Watch."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        """Have `server` answer Check, List and Watch."""
+        asked = health_pb2.HealthCheckRequest.FromString
+        table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "Check": grpc.unary_unary_rpc_method_handler(
+                self._check, request_deserializer=asked, response_serializer=_serialized
+            ),
+            "List": grpc.unary_unary_rpc_method_handler(
+                self._list,
+                request_deserializer=health_pb2.HealthListRequest.FromString,
+                response_serializer=_serialized,
+            ),
+            "Watch": grpc.unary_stream_rpc_method_handler(
+                self._watch, request_deserializer=asked, response_serializer=_serialized
+            ),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE_NAME, table),))
 
     async def follow(self) -> None:
         """Look at the services until cancelled."""
         while True:
-            await self.look()
+            self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self) -> None:
+    def look(self) -> None:
         """Tell what has changed since the last look."""
-        for name, is_serving in self._services:
-            now = is_serving()
-            if self._told.get(name) is not now and await _in_time(
-                self._servicer.set(name, _SERVING if now else _NOT_SERVING)
-            ):
-                self._told[name] = now
+        if not self._has_ended:
+            self._tell({name: _SERVING if is_serving() else _NOT_SERVING for name, is_serving in self._services})
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Nothing serves any more, for good."""
-        await _in_time(self._servicer.enter_graceful_shutdown())
+        self._has_ended = True
+        self._tell(dict.fromkeys(self._statuses, _NOT_SERVING))
+
+    def _tell(self, statuses: dict[str, Any]) -> None:
+        if statuses != self._statuses:
+            self._statuses = statuses
+            news, self._news = self._news, asyncio.Event()
+            news.set()
+
+    async def _check(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        status = self._statuses.get(request.service)
+        if status is None:
+            there_is = ", ".join(map(repr, self._statuses))
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"there is no service called {request.service[:64]!r}; there is {there_is}"
+            )
+        return health_pb2.HealthCheckResponse(status=status)
+
+    async def _list(self, _: Any, __: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        return health_pb2.HealthListResponse(
+            statuses={name: health_pb2.HealthCheckResponse(status=status) for name, status in self._statuses.items()}
+        )
+
+    async def _watch(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+        """A watcher gets the newest when it has taken what came before: nothing is kept for it."""
+        told = None
+        while True:
+            news, status = self._news, self._statuses.get(request.service, _UNKNOWN)
+            if status != told:
+                await context.write(health_pb2.HealthCheckResponse(status=status))
+                told = status
+            await news.wait()
 
 
-async def _in_time(telling: Coroutine[None, None, None]) -> bool:
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await telling
-    except TimeoutError:
-        return False  # it is tried again at the next look
-    return True
+def _serialized(message: Any) -> bytes:
+    return bytes(message.SerializeToString())

@@ -66,7 +66,7 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
         self.followed.cancel()
-        await self.health.end()
+        self.health.end()
         await self.grpc.stop(grace_s)
 
 
@@ -119,7 +119,7 @@ async def start(
     except ConfigError:
         await server.stop(None)
         raise
-    await health.look()
+    health.look()
     await server.start()
     followed = asyncio.create_task(health.follow(), name="grpc health")
     return Server(tuple(ports), server, health, followed)
