@@ -31,7 +31,7 @@ class World:
         self.states = dict.fromkeys(NAMES, State.UNKNOWN)
         self.asked = 0
         self.levels: list[Level | None] = []
-        self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers)
+        self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers, look_every_s=0.0)
 
     def _ask(self) -> None:
         self.asked += 1
@@ -309,7 +309,9 @@ def test_what_many_threads_tell_comes_whole_and_each_one_in_order() -> None:
             thread.start()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-        await quiet()
+        async with asyncio.timeout(30):
+            while len(watcher.read) < 4 * 500:
+                await asyncio.sleep(0.001)
         for who in range(4):
             assert [e.log.at_ns for e in watcher.read if e.log.name == str(who)] == list(range(500))
         await watcher.end()
