@@ -271,4 +271,5 @@ def _allow_many_descriptors() -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"maglevd: {text}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"maglevd: {text}\n")
