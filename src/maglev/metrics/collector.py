@@ -1,7 +1,6 @@
 """Status -> families of /metrics, at each scrape; must not know how they are written or sent.
 
-A figure not known is left out. So is when VPP's counters were created: VPP does not say, most of them run already
-when we first read them, and the moment when we did (`since_ns`) is not one at which they stood at zero.
+A figure not known is left out.
 """
 
 import time
