@@ -113,7 +113,8 @@ class Reloader:
             return read
         old, self._config = self._config, read.config
         self._take(old, read.config)
-        self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends))
+        gone = read.removed_backends, read.removed_frontends
+        self._emit(ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), *gone))
         return None
 
     def _read(self, old: Config) -> Change | ConfigFaults:
