@@ -218,6 +218,19 @@ def test_the_pool_that_takes_the_traffic_is_told_with_its_rank() -> None:
     assert series(fallen, "maglev_frontend_active_pool_rank", *labels) == {("web", "fallback"): 1}
 
 
+def test_a_frontend_is_told_with_its_vip_as_figures_of_vpp_are_labelled() -> None:
+    labels = ("prefix", "protocol", "port")
+    assert series(statuses.FULL, "maglev_frontend_info", "frontend", *labels) == {
+        ("web", "192.0.2.10/32", "tcp", "80"): 1,
+        ("shop", "192.0.2.9/32", "tcp", "443"): 1,
+        ("net", "198.51.100.0/25", "any", "0"): 1,
+        ("six", "2001:db8::1/128", "tcp", "80"): 1,
+    }
+    assert ("192.0.2.10/32", "tcp", "80", "next") in series(
+        statuses.FULL, "maglev_vpp_vip_packets_total", *labels, "kind"
+    )
+
+
 def test_the_sample_says_when_it_was_taken() -> None:
     assert series(statuses.FULL, "maglev_vpp_sample_timestamp_seconds") == {
         (): statuses.NOW_NS / statuses.SECOND_NS - 2

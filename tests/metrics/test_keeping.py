@@ -139,9 +139,10 @@ def test_only_what_has_changed_is_made_again() -> None:
     newest[0] = replace(first)
     assert made() == {}
     newest[0] = moved(first, "b5", State.DOWN)
-    per_chunk = ("backend_state", "backend_health", "backend_enabled", "frontend_state", "frontend_active_pool_rank")
+    of_backends = ("backend_state", "backend_health", "backend_enabled")
+    of_frontends = ("frontend_state", "frontend_info", "frontend_active_pool_rank")
     weights = ("frontend_pool_backend_weight", "frontend_pool_backend_effective_weight")
-    assert made() == {f"maglev_{name}": 1 for name in (*per_chunk, *weights)}
+    assert made() == {f"maglev_{name}": 1 for name in (*of_backends, *of_frontends, *weights)}
     newest[0] = replace(newest[0], sample=replace(first.sample)) if first.sample else first
     assert {name.removesuffix("_total").removeprefix("maglev_vpp_") for name in made()} == {
         "vip_packets",

@@ -9,6 +9,7 @@ from maglev.core.snapshot import Snapshot
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.metrics.exposition import Family, escaped
 from maglev.metrics.keeping import KeptByChunk
+from maglev.metrics.lines import vip_labels
 
 V = TypeVar("V", BackendStatus, FrontendStatus)
 
@@ -69,6 +70,11 @@ def _frontend_state(status: FrontendStatus) -> str:
     return f'maglev_frontend_state{{frontend="{name}",state="{status.resolved.state.word}"}} 1\n'
 
 
+def _frontend_vip(status: FrontendStatus) -> str:
+    name = escaped(status.frontend.name)
+    return f'maglev_frontend_info{{frontend="{name}",{vip_labels(status.frontend.vip)}}} 1\n'
+
+
 def _active_pool(status: FrontendStatus) -> str:
     rank = status.resolved.active_pool
     if rank is None:
@@ -121,6 +127,12 @@ _OF_FRONTENDS: tuple[tuple[str, str, Callable[[FrontendStatus], str]], ...] = (
         "1 for the state the frontend is in. down: no backend of any pool can take traffic, and VPP drops what comes; "
         "unknown: no backend has been probed yet",
         _frontend_state,
+    ),
+    (
+        "maglev_frontend_info",
+        "1, with the frontend's VIP: joins its name to figures of VPP, which knows VIPs only, by on (prefix, protocol, "
+        "port) group_left (frontend)",
+        _frontend_vip,
     ),
     (
         "maglev_frontend_active_pool_rank",
