@@ -160,5 +160,3 @@ def bare_cost_us(folder: Path) -> float:
                 return (cpu_s(bare.pid) - used) / WATCHERS / TRANSITIONS * 1e6
         finally:
             bare.kill()
-
-
