@@ -21,15 +21,14 @@ class TrafficFamilies:
     def __init__(self) -> None:
         self._sample: Sample | None = None
         self._names: Mapping[IPAddress, Sequence[str]] = {}
-        self._labels: dict[VipKey, str] = {}
-        self._vips: tuple[CounterTable[_Vip], ...] = (
-            CounterTable("maglev_vpp_vip_packets", _VIP_PACKETS, _VIP_KINDS, self._packets),
-            CounterTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, (), self._route_packets),
-            CounterTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, (), self._route_bytes),
+        self._vips: tuple[CounterTable[VipKey, _Vip], ...] = (
+            CounterTable("maglev_vpp_vip_packets", _VIP_PACKETS, _VIP_KINDS, _vip_packets, vip_labels),
+            CounterTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, (), _route_packets, vip_labels),
+            CounterTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, (), _route_bytes, vip_labels),
         )
-        self._backends: tuple[CounterTable[_Backend], ...] = (
-            CounterTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _BACKEND_KINDS, _packets),
-            CounterTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _BACKEND_KINDS, _bytes),
+        self._backends: tuple[CounterTable[str, _Backend], ...] = (
+            CounterTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _BACKEND_KINDS, _packets, str),
+            CounterTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _BACKEND_KINDS, _bytes, str),
         )
 
     def families(self, sample: Sample | None, names: Mapping[IPAddress, Sequence[str]]) -> Iterator[Family]:
@@ -47,37 +46,38 @@ class TrafficFamilies:
     @property
     def held_bytes(self) -> int:
         """What is kept of them."""
-        labels = sum(map(len, self._labels.values()))
         of_vips = sum(table.held_bytes for table in self._vips)
-        return labels + of_vips + sum(table.held_bytes for table in self._backends)
+        return of_vips + sum(table.held_bytes for table in self._backends)
 
     def _follow(self, sample: Sample | None, names: Mapping[IPAddress, Sequence[str]]) -> None:
         vips = {} if sample is None else sample.vips
         counters = {} if sample is None else sample.backends
-        if self._labels.keys() != vips.keys():
-            self._labels = {key: vip_labels(key) for key in vips}
         for of_vips in self._vips:
             of_vips.show(vips.items)
         for of_backends in self._backends:
             of_backends.show(lambda: _named(counters, names))
         self._sample, self._names = sample, names
 
-    def _packets(self, vips: Sequence[_Vip]) -> Table:
-        return Table(
-            [self._labels[key] for key, _ in vips],
-            [vip.since_ns for _, vip in vips],
-            [count for _, vip in vips for count in (vip.next, vip.first, vip.untracked, vip.no_server)],
-        )
 
-    def _route_packets(self, vips: Sequence[_Vip]) -> Table:
-        return self._of_route(vips, [vip.route.packets for _, vip in vips if vip.route])
+def _vip_packets(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return Table(
+        [key for key, _ in vips],
+        [vip.since_ns for _, vip in vips],
+        [count for _, vip in vips for count in (vip.next, vip.first, vip.untracked, vip.no_server)],
+    )
 
-    def _route_bytes(self, vips: Sequence[_Vip]) -> Table:
-        return self._of_route(vips, [vip.route.bytes for _, vip in vips if vip.route])
 
-    def _of_route(self, vips: Sequence[_Vip], figures: Sequence[int]) -> Table:
-        labels = [self._labels[key] for key, vip in vips if vip.route]
-        return Table(labels, [vip.route_since_ns for _, vip in vips if vip.route], figures)
+def _route_packets(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return _of_route(vips, [vip.route.packets for _, vip in vips if vip.route])
+
+
+def _route_bytes(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return _of_route(vips, [vip.route.bytes for _, vip in vips if vip.route])
+
+
+def _of_route(vips: Sequence[_Vip], figures: Sequence[int]) -> Table[VipKey]:
+    routed = [(key, vip.route_since_ns) for key, vip in vips if vip.route]
+    return Table([key for key, _ in routed], [since_ns for _, since_ns in routed], figures)
 
 
 def _named(
@@ -89,17 +89,17 @@ def _named(
             yield f'backend="{name}",address="{address}"', counted
 
 
-def _packets(backends: Sequence[_Backend]) -> Table:
+def _packets(backends: Sequence[_Backend]) -> Table[str]:
     counts = ((counted.forwarded.packets, counted.direct.packets) for _, counted in backends)
     return _of_backends(backends, [count for pair in counts for count in pair])
 
 
-def _bytes(backends: Sequence[_Backend]) -> Table:
+def _bytes(backends: Sequence[_Backend]) -> Table[str]:
     sizes = ((counted.forwarded.bytes, counted.direct.bytes) for _, counted in backends)
     return _of_backends(backends, [size for pair in sizes for size in pair])
 
 
-def _of_backends(backends: Sequence[_Backend], figures: Sequence[int]) -> Table:
+def _of_backends(backends: Sequence[_Backend], figures: Sequence[int]) -> Table[str]:
     return Table([labels for labels, _ in backends], [counted.since_ns for _, counted in backends], figures)
 
 

@@ -1,6 +1,7 @@
 """The connected VPP and its load-balancer table -> families; the large ones are as of the last audit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from maglev.core.model import IPAddress, VppInfo
 from maglev.core.observed import Observed, ObservedBackend
@@ -73,24 +74,18 @@ def _lines(
     names: Mapping[IPAddress, Sequence[str]],
     figure: Callable[[ObservedBackend], int | None],
 ) -> Iterator[str]:
-    """An address without a configured backend goes by itself: two such of one VIP must not share a series."""
+    """An address without a configured backend goes by itself, so that no two of a VIP share a series."""
     for key, vip in audited.vips.items():
         head = f'{family}{{{vip_labels(key)},backend="'
         for address, backend in vip.backends.items():
             count = figure(backend)
-            if count is None:
-                continue
-            for name in names.get(address) or (str(address),):
-                yield f'{head}{name}"}} {count}\n'
+            if count is not None:
+                for name in names.get(address) or (str(address),):
+                    yield f'{head}{name}"}} {count}\n'
 
 
-def _buckets_of(backend: ObservedBackend) -> int | None:
-    return backend.buckets
-
-
-def _flows_of(backend: ObservedBackend) -> int | None:
-    return backend.flows
-
+_buckets_of: Callable[[ObservedBackend], int | None] = attrgetter("buckets")
+_flows_of: Callable[[ObservedBackend], int | None] = attrgetter("flows")
 
 _CONNECTED = (
     "1 while maglevd is connected to VPP. 0: VPP goes on with the table that it has, and dead backends keep their "
