@@ -3,6 +3,7 @@
 import json
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import grpc
 from benchmarks.probing import FIRST, Servers, compiled, cpu_s
 from maglev.rpc._pb import maglev_pb2 as pb
 from tests.daemon.site import free_port
-from tests.processes import TIED, Process
+from tests.processes import TIED, Process, until
 
 EACH = 4
 LAG = "maglev_loop_lag_seconds"
@@ -50,7 +51,8 @@ class Site:
         self.port = free_port()
         self.grpc = f"unix:{folder}/grpc.sock"
         config, api, stats = folder / "maglev.yaml", folder / "api.sock", folder / "stats.sock"
-        config.write_text(_config(vips, backends, servers.ports["tcp"]))
+        self._config, self._text = config, _config(vips, backends, servers.ports["tcp"])
+        config.write_text(self._text)
         sockets = ["--api-socket", str(api), "--stats-socket", str(stats)]
         self._vpp = Process("maglev.emulator", [*sockets, "--traffic", "1000"], folder / "vpp.log")
         self._vpp.until_says("API at")
@@ -70,6 +72,15 @@ class Site:
                 return
             select.select([], [], [], 2.0)
         raise AssertionError(f"not complete:\n{self.process.output[-2000:]}")
+
+    def sample_every(self, interval: str) -> None:
+        """VPP's counters are read that often from now on."""
+        text = self._text.replace("stats-interval: 1s", f"stats-interval: {interval}")
+        if text != self._config.read_text():
+            reloads = self.process.output.count(" config-reload ")
+            self._config.write_text(text)
+            self.process.signal(signal.SIGHUP)
+            until(lambda: self.process.output.count(" config-reload ") > reloads, lambda: "a reload", self.process)
 
     def page(self) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:

@@ -81,6 +81,7 @@ def peer_s(large: Site) -> float:
 def test_a_scrape(
     benchmark: BenchmarkFixture, large: Site, peer_s: float, table: Table, changed: str, encoding: str, kind: str
 ) -> None:
+    large.sample_every("1s")
     every_s = 0.1 if changed == "nothing" else 1.1
     idle = load(large, 5.0)
     with large.flapping(0.4) if changed == "sample and health" else nullcontext():
@@ -116,6 +117,7 @@ def test_a_scrape(
 def test_the_loop_meanwhile(
     benchmark: BenchmarkFixture, large: Site, table: Table, what: str, encoding: str, kind: str
 ) -> None:
+    large.sample_every("5s")  # the default
     before, began, used = lag_of(large.page()), time.perf_counter(), large.cpu_s()
 
     def watched() -> None:

@@ -1,4 +1,4 @@
-"""docs/metrics.md's table of families, made of a page that shows each: `python -m tests.metrics.reference` writes it."""
+"""docs/metrics.md's table of families, made of a page that has each; `python -m tests.metrics.reference` writes it."""
 
 from dataclasses import replace
 from ipaddress import ip_address

@@ -109,7 +109,7 @@ _OF_BACKENDS: tuple[_Gauge[BackendStatus], ...] = (
     _Gauge(
         "maglev_backend_state",
         "1 for the state the backend is in: unknown, up, down, paused or disabled. down: `maglevc show backends NAME` "
-        "has the reason. Count with count by (state)",
+        "has the reason",
         _backend_state,
         _state_said,
     ),

@@ -82,7 +82,7 @@ class KeptByChunk(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[K]):
-    """Some rows of a family of counters: what each is of, and when that was created, or None.
+    """Some rows of a family: what each is of, and when that was created, or None.
 
     `figures` are of the first row, then of the second, and so on, each row with one for each kind of the family.
     """
@@ -101,36 +101,43 @@ class _Template(Generic[K]):
     text: str
 
 
-class CounterTable(Generic[K, V]):
-    """A family of counters of which nearly all figures move at once, and the rows stay.
+class FigureTable(Generic[K, V]):
+    """A family of which nearly all figures move at once, and the rows stay: counters, or gauges.
 
     `read` gives the rows of some items, and `labels` those of a row, as they stand between braces. `kinds` are the
-    values of the label `kind`; none: there is no such label.
+    values of the label `kind`; none: there is no such label. What OpenMetrics says of gauges is what text does.
     """
 
     def __init__(
         self,
         name: str,
         text: str,
-        kinds: Sequence[str],
         read: Callable[[Sequence[V]], Table[K]],
         labels: Callable[[K], str],
+        kinds: Sequence[str] = (),
+        *,
+        is_counter: bool = True,
     ) -> None:
         self._name = name
         self._text = text
-        self._kinds = kinds
         self._read = read
         self._labels = labels
+        self._kinds = kinds
+        self._is_counter = is_counter
         self._templates: dict[bool, list[_Template[K]]] = {False: [], True: []}
         self._plain = self._openmetrics = Kept(tuple)
 
-    def show(self, items: Callable[[], Iterable[V]]) -> None:
+    def show(self, items: Callable[[], Iterable[V]], *, has_other_labels: bool = False) -> None:
         """From now on the family is of `items`, which are read once for each format."""
+        if has_other_labels:
+            self._templates = {False: [], True: []}
         self._plain = Kept(lambda: self._made(items(), is_openmetrics=False))
         self._openmetrics = Kept(lambda: self._made(items(), is_openmetrics=True))
 
     def family(self) -> Family:
         """The family of the items last shown."""
+        if not self._is_counter:
+            return Family(self._name, self._text, "gauge", self._plain)
         return Family(self._name, self._text, "counter", self._plain, self._openmetrics)
 
     @property
@@ -153,12 +160,12 @@ class CounterTable(Generic[K, V]):
         del templates[number:]
 
     def _template(self, table: Table[K], *, is_openmetrics: bool) -> str:
-        lines = []
+        lines, suffix = [], "_total" if self._is_counter else ""
         for row, since_ns in zip(table.rows, table.since_ns, strict=True):
             of_row = self._labels(row).replace("%", "%%")
             each = [f'{of_row},kind="{kind}"' for kind in self._kinds] or [of_row]
             for labels in each:
-                lines.append(f"{self._name}_total{{{labels}}} %d\n")
+                lines.append(f"{self._name}{suffix}{{{labels}}} %d\n")
                 if is_openmetrics and since_ns is not None:
                     lines.append(f"{self._name}_created{{{labels}}} {since_ns / 1e9}\n")
         return "".join(lines)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.model import IPAddress, VipKey
 from maglev.metrics.exposition import Family
-from maglev.metrics.keeping import CounterTable, Table
+from maglev.metrics.keeping import FigureTable, Table
 from maglev.metrics.lines import SECOND_NS, single, vip_labels
 
 _Vip = tuple[VipKey, VipCounters]
@@ -21,14 +21,14 @@ class TrafficFamilies:
     def __init__(self) -> None:
         self._sample: Sample | None = None
         self._names: Mapping[IPAddress, Sequence[str]] = {}
-        self._vips: tuple[CounterTable[VipKey, _Vip], ...] = (
-            CounterTable("maglev_vpp_vip_packets", _VIP_PACKETS, _VIP_KINDS, _vip_packets, vip_labels),
-            CounterTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, (), _route_packets, vip_labels),
-            CounterTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, (), _route_bytes, vip_labels),
+        self._vips: tuple[FigureTable[VipKey, _Vip], ...] = (
+            FigureTable("maglev_vpp_vip_packets", _VIP_PACKETS, _vip_packets, vip_labels, _VIP_KINDS),
+            FigureTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, _route_packets, vip_labels),
+            FigureTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, _route_bytes, vip_labels),
         )
-        self._backends: tuple[CounterTable[str, _Backend], ...] = (
-            CounterTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _BACKEND_KINDS, _packets, str),
-            CounterTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _BACKEND_KINDS, _bytes, str),
+        self._backends: tuple[FigureTable[str, _Backend], ...] = (
+            FigureTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _packets, str, _BACKEND_KINDS),
+            FigureTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _bytes, str, _BACKEND_KINDS),
         )
 
     def families(self, sample: Sample | None, names: Mapping[IPAddress, Sequence[str]]) -> Iterator[Family]:
@@ -129,7 +129,10 @@ _BACKEND_PACKETS = (
     "Packets to the backend's address, over all VIPs: forwarded by the load balancer, or direct by plain routing. "
     f"None forwarded with a weight above 0 is a backend without flows. {_SHARED}"
 )
-_BACKEND_BYTES = f"The same in bytes; those forwarded include the tunnel's header. {_SHARED}"
+_BACKEND_BYTES = (
+    "Bytes to the backend's address, over all VIPs: forwarded by the load balancer, tunnel header included, or direct "
+    f"by plain routing. {_SHARED}"
+)
 _UNMATCHED_PACKETS = (
     "Packets to the address of a VIP on a port without one, over all VIPs, which VPP drops. A few are scans; many are "
     "a frontend that is missing, or clients with an old port"
