@@ -42,7 +42,9 @@ class StatusFamilies:
         """All families of the Status of this moment."""
         status = self._status()
         self._names.follow(status.health.backends)
-        yield info("maglev_build", "The running maglevd", {"version": maglev.__version__})
+        yield info(
+            "maglev_build", "The running maglevd: after an upgrade, is it the new one?", {"version": maglev.__version__}
+        )
         yield from self._fleet.families(status.health)
         yield from vpp.of_vpp(status.vpp, self._now_ns())
         yield from vpp.of_lb(status.lb)
