@@ -46,7 +46,7 @@ async def test_a_good_file_is_taken_over_and_told(desk: Desk) -> None:
     assert new.healthchecks["web"].policy.rise == 2
     assert new.frontends["www"] is desk.first.frontends["www"]
     assert desk.events == [said]
-    assert said == ConfigReloaded((), (), ("healthcheck web",), 7, frozenset())
+    assert said == ConfigReloaded((), (), ("healthcheck web",), 7, frozenset(), frozenset())
 
 
 async def test_each_reload_goes_on_from_the_last_good_one(desk: Desk) -> None:

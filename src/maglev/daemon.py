@@ -71,6 +71,8 @@ class Daemon:
         )
         lb = config.lb
         self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
+        if options.vpp_api_addr:
+            self._counters.warm_at(self._clock.now_ns() + round(lb.startup_max_delay_s * 1e9))
         self._reconciler = Reconciler(
             lb.conf, lb.sync_interval_s, self._warmup, self._checker.health, self._emit, self._clock
         )
@@ -271,4 +273,5 @@ def _allow_many_descriptors() -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"maglevd: {text}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"maglevd: {text}\n")

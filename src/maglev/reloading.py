@@ -115,7 +115,8 @@ class Reloader:
             return read
         old, self._config = self._config, read.config
         self._take(old, read.config)
-        reloaded = ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), read.removed_backends)
+        gone = read.removed_backends, read.removed_frontends
+        reloaded = ConfigReloaded(read.added, read.removed, read.changed, self._now_ns(), *gone)
         self._emit(reloaded)
         return reloaded
 

@@ -67,6 +67,7 @@ def test_what_came_and_what_went_is_told_in_the_order_of_the_file() -> None:
     assert result.added == ("backend seven", "frontend post")
     assert result.removed == ("backend six", "frontend mail")
     assert result.removed_backends == {"six"}
+    assert result.removed_frontends == {"mail"}
     assert result.changed == ("frontend wide",)
     assert [*result.config.frontends] == ["www", "post", "wide"]
 

@@ -12,6 +12,7 @@ import pytest
 
 from maglev.cli.client import Client
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.rpc.access import CHANGES
 from tests.daemon.site import Site, free_port
 from tests.probes.spaces import ip, namespace, needs_root
 from tests.processes import Program, running, until
@@ -75,6 +76,30 @@ def test_each_order_leaves_one_audit_line_and_is_counted(site: Site, folder: Fol
         'maglev_orders_total{action="ReloadConfig",result="ok"} 1',
         'maglev_orders_total{action="ResumeBackend",result="ok"} 1',
     ]
+
+
+def test_each_rpc_of_the_api_is_for_those_whom_the_matrix_names(site: Site, folder: Folder) -> None:
+    methods = pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name
+    tls = ["--grpc-tls-cert", folder.crt("server"), "--grpc-tls-key", folder.key("server")]
+    names = ["--grpc-client-ca", folder.crt("ca"), "--grpc-operators", "alice", "--grpc-viewers", "bob"]
+    address = f"127.0.0.1:{free_port()}"
+    denied: dict[str, set[str]] = {}
+    with running("maglev.entry", arguments(site, address, *tls, *names), site.log) as maglevd:
+        maglevd.until_says(" started ")
+        for client in ("alice", "bob", "server"):
+            with clients.tls(address, folder, client=client) as channel:
+                asked = [name for name, method in methods.items() if client == "server" or not method.server_streaming]
+                denied[client] = {
+                    name for name in asked if clients.code(channel, name) is grpc.StatusCode.PERMISSION_DENIED
+                }
+        with clients.plain(address) as channel:
+            assert clients.code(channel, "ListFrontends") is grpc.StatusCode.UNAVAILABLE
+        log = maglevd.output
+
+    changes = CHANGES & set(methods)
+    assert denied == {"alice": set(), "bob": changes, "server": set(methods)}
+    assert len(audits(log)) == 3 * len(changes)
+    assert "handshake" not in log.lower()  # a stranger writes no lines
 
 
 def test_orders_while_it_stops_are_on_record_each_once(site: Site) -> None:

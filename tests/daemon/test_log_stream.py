@@ -149,3 +149,10 @@ def test_without_a_stderr_it_does_the_same_work(site: Site) -> None:
     with maglevd(command, None) as process:
         until_it_is_up(site, process)
         assert stopped(process) == 0
+
+
+def test_without_a_stderr_a_bad_config_still_has_its_status(site: Site) -> None:
+    site.config.write_text("maglev: {nonsense: 1}")
+    command = ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *MAGLEVD, *arguments_of(site)]
+    with maglevd(command, None) as process:
+        assert process.wait(DEADLINE_S) == 2

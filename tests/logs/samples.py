@@ -63,7 +63,7 @@ SAMPLES: tuple[Event, ...] = (
     Ordered("alice", "ipv4", "root", "PauseBackend", "backend web1", "up", "paused", Outcome.OK, "ok"),
     Ordered("bob", "ipv4", "", "PauseBackend", "backend web1", None, None, Outcome.DENIED, "PERMISSION_DENIED"),
     WeightSaid("www", "main", "web1", 100, 5, flush=True),
-    ConfigReloaded(("backend web2",), ("backend web3",), (), 1, frozenset({"web3"})),
+    ConfigReloaded(("backend web2",), ("backend web3",), (), 1, frozenset({"web3"}), frozenset()),
     ReloadRefused(("frontends.www: no such key",)),
     VppConnected(VppInfo("26.10", "today", "/src", 42, 1, 2)),
     VppDisconnected("the peer closed", 5.0),

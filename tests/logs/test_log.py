@@ -13,7 +13,7 @@ from maglev.core.health import State
 from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.logs.events import fields_of
-from maglev.logs.log import MAX_TEXT, TAIL, Log, value_of
+from maglev.logs.log import MAX_TEXT, OFF, TAIL, Log, value_of
 from tests.logs.samples import SAMPLES
 
 
@@ -58,7 +58,8 @@ def test_stderr_and_listener_have_levels_of_their_own() -> None:
 
     assert shown == [f"{level} from {start}" for start in ("DEBUG", "ERROR") for level in ("WARNING", "ERROR")]
     assert fed == [f"{level.name} from DEBUG" for level in Level] + ["ERROR from ERROR"]
-    assert thresholds == [Level.DEBUG.value, Level.WARNING.value]
+    log.show(lambda record: shown.append(record.name), OFF)
+    assert [*thresholds, log.threshold] == [Level.DEBUG.value, Level.WARNING.value, Level.ERROR.value]
 
 
 def test_an_event_that_nobody_wants_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

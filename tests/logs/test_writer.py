@@ -26,9 +26,9 @@ class Pipe:
         fcntl.fcntl(self.end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def lines(self, count: int) -> list[str]:
-        """Reads until there are so many."""
+        """Reads until there are so many, and whole ones only."""
         found = b""
-        while found.count(b"\n") < count:
+        while found.count(b"\n") < count or not found.endswith(b"\n"):
             found += os.read(self.reader, 65536)
         return found.decode().splitlines()
 
@@ -65,16 +65,50 @@ def test_what_a_reader_leaves_waits_and_the_rest_is_counted_where_it_is_missing(
     log.close()
 
 
-def test_after_a_loss_nothing_comes_before_the_word_of_it(pipe: Pipe) -> None:
-    log = Writer(pipe.end, form, max_bytes=LINE_BYTES - 1)  # has room for nothing
-    log.put(record("lost"))
-    assert pipe.lines(1)[0].rstrip() == "log-dropped 1"
-    log.put(record("lost"))
-    log.put(record("lost"))
-    told = pipe.lines(1)
-    while sum(int(line.split()[1]) for line in told) < 2:
-        told += pipe.lines(1)
+def test_after_a_loss_nothing_comes_before_the_word_of_it(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = PIPE_BYTES // 2
+    monkeypatch.setattr(writer, "BATCH_BYTES", size)
+    os.write(pipe.end, b"full".ljust(PIPE_BYTES - 1) + b"\n")
+    log = Writer(pipe.end, lambda record: form(record).rstrip().ljust(size - 1) + b"\n", max_bytes=4 * size)
+    for name in "0123x":
+        log.put(record(name))
+    assert pipe.lines(1)[0].rstrip() == "full"
+    until(lambda: log._taken_bytes == 2 * size, lambda: "room for two")
+    log.put(record("y"))  # nobody would see that x is missing before it
+
+    assert [line.rstrip() for line in pipe.lines(2) + pipe.lines(3)] == [*"0123", "log-dropped 2"]
     log.close()
+
+
+def test_every_record_is_written_or_counted_and_none_is_out_of_order(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CLOSE_S", 30)
+    found: list[str] = []
+    end = threading.Event()
+
+    def read() -> None:
+        while not end.is_set():
+            found.extend(line.rstrip() for line in pipe.lines(1))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    log = Writer(pipe.end, form, max_bytes=10 * LINE_BYTES)
+    for number in range(20_000):
+        log.put(record(f"{number}"))
+    log.close()
+    end.set()
+    os.write(pipe.end, b"the end\n")
+    reader.join()
+
+    at = 0
+    for line in found[: found.index("the end")]:
+        if line.startswith("log-dropped "):
+            at += int(line.split()[1])
+        else:
+            assert int(line) == at
+            at += 1
+    assert at == 20_000
 
 
 def test_a_pipe_that_nobody_reads_any_more_ends_nothing_and_is_told_when_it_can(pipe: Pipe) -> None:
@@ -103,7 +137,8 @@ def test_a_pipe_that_others_made_nonblocking_loses_nothing(pipe: Pipe) -> None:
     log.close()
 
 
-def test_at_the_end_all_is_written(pipe: Pipe) -> None:
+def test_at_the_end_all_is_written(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CLOSE_S", 30)
     log = Writer(pipe.end, form)
     found: list[str] = []
     reader = threading.Thread(target=lambda: found.extend(pipe.lines(1000)))
@@ -111,6 +146,7 @@ def test_at_the_end_all_is_written(pipe: Pipe) -> None:
     for number in range(1000):
         log.put(record(f"{number}"))
     log.close()
+    assert not log._thread.is_alive()
     reader.join()
 
     assert len(found) == 1000

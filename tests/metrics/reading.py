@@ -17,4 +17,4 @@ write_openmetrics: Callable[[CollectorRegistry], bytes] = exposition.generate_la
 
 def text_of(page: Page, *, is_openmetrics: bool) -> str:
     """The whole page."""
-    return b"".join(page.pieces(is_openmetrics=is_openmetrics)).decode()
+    return b"".join(block.text for block in page.blocks(is_openmetrics=is_openmetrics)).decode()

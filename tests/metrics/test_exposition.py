@@ -1,3 +1,4 @@
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
@@ -8,7 +9,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from maglev.metrics.collector import StatusFamilies
-from maglev.metrics.exposition import Family, Kept, Page, escaped, template
+from maglev.metrics.exposition import Block, Family, Page, escaped, template
+from maglev.metrics.keeping import Kept
 from tests.metrics.reading import parse_openmetrics, parse_text, text_of, write_openmetrics, write_text
 from tests.rpc import statuses
 
@@ -70,7 +72,8 @@ def test_lines_for_openmetrics_stand_in_for_the_others_there_alone() -> None:
 
 def test_a_long_family_comes_in_pieces_of_whole_lines() -> None:
     lines = [template("g", "x") % (number, 1) for number in range(20_000)]
-    pieces = list(Page((lambda: [Family("g", "doc", "gauge", lines)],)).pieces(is_openmetrics=False))
+    page = Page((lambda: [Family("g", "doc", "gauge", lines)],))
+    pieces = [block.text for block in page.blocks(is_openmetrics=False)]
 
     assert len(pieces) > 3
     assert max(map(len, pieces)) < 100_000
@@ -92,5 +95,22 @@ def test_lines_are_made_once_but_kept_only_when_all_were_made() -> None:
     with pytest.raises(ZeroDivisionError):
         list(kept)
     for _ in range(3):
-        assert "".join(kept) == "one\ntwo\n"
+        assert b"".join(block.text for block in kept) == b"one\ntwo\n"
     assert made == ["one\n", "two\n"] * 2
+
+
+def test_blocks_stay_what_they_are_between_lines_that_are_put_together() -> None:
+    block = Block(b"g 2\n")
+    families = [Family("f", "doc", "gauge", ["f 1\n"]), Family("g", "doc", "gauge", ["g 1\n", block, "g 3\n"])]
+    blocks = list(Page((lambda: families,)).blocks(is_openmetrics=True))
+
+    assert len(blocks) == 4
+    assert blocks[1] is block
+    assert b"".join(each.text for each in blocks).splitlines()[2::3] == [b"f 1", b"g 1", b"# EOF"]
+
+
+@given(st.lists(st.binary(max_size=300)))
+def test_blocks_pack_into_one_stream(texts: list[bytes]) -> None:
+    packed = b"".join(Block(text).deflated for text in texts)
+
+    assert zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(packed) == b"".join(texts)

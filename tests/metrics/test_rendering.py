@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from maglev.metrics import rendering
-from maglev.metrics.exposition import Family, Page
-from maglev.metrics.rendering import Form, Rendering
+from maglev.metrics.exposition import Block, Family, Made, Page
+from maglev.metrics.negotiation import Form
+from maglev.metrics.rendering import Rendering
 
 TEXT, GZIP = Form(is_openmetrics=False, is_gzip=False), Form(is_openmetrics=False, is_gzip=True)
 
@@ -18,8 +19,10 @@ class Work:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 100.0
         self.done: list[str] = []
-        self.page = Page((self.families,))
-        monkeypatch.setattr(rendering, "time", SimpleNamespace(perf_counter=lambda: self.now_s))
+        self.made: list[Made] = []
+        self.page = Page((self.families,), self.made.append)
+        times = SimpleNamespace(perf_counter=lambda: self.now_s, thread_time=lambda: self.now_s / 2)
+        monkeypatch.setattr(rendering, "time", times)
         self._sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", self.rest)
 
@@ -44,6 +47,29 @@ def test_rendering_rests_as_long_as_it_works(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(Rendering(work.page).body(TEXT))
 
     assert work.done == ["begin", *["work 4 ms", "rest 4 ms"] * 3]
+
+
+def test_packing_counts_as_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+
+    def packed(block: Block) -> bytes:
+        work.now_s += 0.003
+        return block.text
+
+    monkeypatch.setattr(Block, "deflated", property(packed))
+    asyncio.run(Rendering(work.page).body(GZIP))
+
+    assert work.done == ["begin", *["work 4 ms", "rest 1 ms"] * 3]
+
+
+def test_what_a_page_took_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+    body = asyncio.run(Rendering(work.page).body(TEXT))
+
+    (made,) = work.made
+    assert (made.form, made.size) == (TEXT, sum(map(len, body)))
+    assert made.wall_s == pytest.approx(0.024)
+    assert made.cpu_s == pytest.approx(0.006)
 
 
 def test_those_who_ask_meanwhile_share_one_page(monkeypatch: pytest.MonkeyPatch) -> None:

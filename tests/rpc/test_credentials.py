@@ -32,6 +32,19 @@ def test_good_files_are_read(folder: Folder) -> None:
     assert found.ca == Path(folder.crt("ca")).read_bytes()
 
 
+def test_a_certificate_that_signed_itself_is_read_as_well(own: Folder) -> None:
+    credentials.read(own.access("ca"))
+
+
+def test_a_chain_with_those_between_is_read_and_served(own: Folder) -> None:
+    own.signed("between", extensions="authority")
+    own.signed("leaf", ca="between")
+    with Path(own.crt("leaf")).open("a") as chain:
+        chain.write(Path(own.crt("between")).read_text())
+    with served(statuses.FULL, access=own.access("leaf")) as address:
+        assert is_served(address, own, "ca")
+
+
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_missing_file_is_named(folder: Folder, which: int) -> None:
     missing = "/nonexistent/file.pem"

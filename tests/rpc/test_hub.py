@@ -31,7 +31,7 @@ class World:
         self.states = dict.fromkeys(NAMES, State.UNKNOWN)
         self.asked = 0
         self.levels: list[Level | None] = []
-        self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers)
+        self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers, look_every_s=0.0)
 
     def _ask(self) -> None:
         self.asked += 1
@@ -61,7 +61,7 @@ class Watcher:
 
     def __init__(self, world: World, wants: Wants = BACKENDS, permits: int = 1_000_000) -> None:
         self.read: list[pb.Event] = []
-        self._permits = asyncio.Semaphore(permits)
+        self._permits, self._more = asyncio.Semaphore(permits), asyncio.Event()
         self.task = asyncio.create_task(self._run(world.hub.watch(wants)))
 
     def permit(self, count: int) -> None:
@@ -72,6 +72,13 @@ class Watcher:
         while True:
             await self._permits.acquire()
             self.read.append(pb.Event.FromString(await anext(events)))
+            self._more.set()
+
+    async def until(self, count: int) -> None:
+        """Until it has read so many."""
+        while len(self.read) < count:
+            self._more.clear()
+            await self._more.wait()
 
     async def end(self) -> None:
         self.task.cancel()
@@ -309,7 +316,8 @@ def test_what_many_threads_tell_comes_whole_and_each_one_in_order() -> None:
             thread.start()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-        await quiet()
+        async with asyncio.timeout(30):
+            await watcher.until(4 * 500)
         for who in range(4):
             assert [e.log.at_ns for e in watcher.read if e.log.name == str(who)] == list(range(500))
         await watcher.end()

@@ -18,7 +18,7 @@ V = TypeVar("V", HealthCheck, Backend, Frontend)
 class Change:
     """What a reload does: names such as `backend web1` or `vpp.lb.sync-interval`, in the order of the file.
 
-    `config` is the new configuration; `removed_backends` are names without the kind.
+    `config` is the new configuration; `removed_backends` and `_frontends` are names without the kind.
     """
 
     config: Config
@@ -26,6 +26,7 @@ class Change:
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     removed_backends: frozenset[str]
+    removed_frontends: frozenset[str]
 
 
 def change(old: Config, new: Config) -> Change:
@@ -54,6 +55,7 @@ def change(old: Config, new: Config) -> Change:
             *(f"frontend {name}" for name in _changed(old.frontends, frontends)),
         ),
         frozenset(old.backends.keys() - backends.keys()),
+        frozenset(old.frontends.keys() - frontends.keys()),
     )
 
 

@@ -25,7 +25,7 @@ from maglev.core.counters import Indexes
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, OpApplied, OpRefused, Programmed
 from maglev.core.holdback import Holdback
 from maglev.core.model import LbConf
-from maglev.core.observed import MEMBERSHIP, Op, SetConf
+from maglev.core.observed import MEMBERSHIP, Observed, Op, SetConf
 from maglev.core.plan import Step
 from maglev.core.scope import Scope
 from maglev.core.status import HealthStatus, LbStatus
@@ -47,6 +47,7 @@ class _Work:
         self.agenda = agenda
         self.pace = AuditPace(sync_interval_s)
         self.reading: _Reading | None = None
+        self.audited = Observed(None, {})
         self.audited_at_ns = 0
         self.told_interval_s = sync_interval_s  # the longest of which the log knows
         self.may_write_at = may_write_at
@@ -223,7 +224,7 @@ class Reconciler:
         if reading.audit is None:
             raise reading.failure or Unavailable("an audit came to nothing")
         work.pace.done(trio.current_time(), reading.audit.cost_s)
-        work.audited_at_ns = self._clock.now_ns()
+        work.audited, work.audited_at_ns = reading.audit.observed, self._clock.now_ns()
         self._syncs.audited(work.audited_at_ns)
         self._emit(
             Audited(
@@ -322,6 +323,7 @@ class Reconciler:
                     work.pace.cost_s,
                     work.pace.interval_s,
                     held_back_s,
+                    work.audited,
                 )
             )
 

@@ -1,13 +1,15 @@
 """Samples -> totals per VIP and backend; must not know where the numbers are read.
 
-A *life* is the time in which a counter only grows: it ends when VPP restarts, when the VIP or backend moves to
-another index, or when any figure of it falls. `since_ns` says when the present life was first seen. It is no time of
-creation: a counter that was running before we came began earlier, and VPP does not say when.
+A *life* is the time in which a counter only grows: it ends when VPP restarts, when the counter moves to another index,
+or when any figure of it falls. `since_ns` is the latest moment known to us at which the present life stood at zero, in
+unix nanoseconds, so that it may be told as the time of its creation: that VPP's start, as all its counters stood at
+zero then, or for a life that began in our sight the last moment at which the one before it, or nothing, was there. It
+is never after the time of the sample, and None while VPP does not tell when it started (its first moments).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from maglev.core.model import IPAddress, IPNetwork, VipKey
 
@@ -35,7 +37,11 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class VipCounters:
-    """One VIP: the LB plugin's four packet counters and the FIB's volume of its prefix (shared by all its ports)."""
+    """One VIP: the LB plugin's four packet counters and the FIB's volume of its prefix (shared by all its ports).
+
+    These are two lives: a VIP that is made anew counts from zero, the FIB goes on. `route` is None while the index of
+    the prefix is not known.
+    """
 
     index: int
     next: int
@@ -43,7 +49,8 @@ class VipCounters:
     untracked: int
     no_server: int
     route: Volume | None
-    since_ns: int = 0
+    since_ns: int | None = None
+    route_since_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,54 +60,75 @@ class BackendCounters:
     index: int
     forwarded: Volume
     direct: Volume
-    since_ns: int = 0
+    since_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All counters of one moment (unix nanoseconds), read under one epoch; `boottime_ns` tells VPP's lives apart."""
+    """All counters of one moment (unix nanoseconds), read under one epoch; `boottime_ns` tells VPP's lives apart.
+
+    `unmatched_packets` came to the address of a VIP on a port that has none, over all VIPs: VPP drops them. What has no
+    index known is not in it.
+    """
 
     taken_at_ns: int
     boottime_ns: int
     vips: Mapping[VipKey, VipCounters] = field(default_factory=dict)
     backends: Mapping[IPAddress, BackendCounters] = field(default_factory=dict)
-
-
-Counted = TypeVar("Counted", VipCounters, BackendCounters)
+    unmatched_packets: int = 0
+    unmatched_since_ns: int | None = None
 
 
 def fold(previous: Sample | None, sample: Sample) -> Sample:
-    """`sample` with each life's `since_ns` carried on from `previous`, or begun now."""
-    if previous is None or previous.boottime_ns != sample.boottime_ns:
-        previous = Sample(sample.taken_at_ns, sample.boottime_ns)
-    now = sample.taken_at_ns
+    """`sample` with the times of its lives, carried on from `previous` or begun."""
+    if previous is not None and previous.boottime_ns not in (0, sample.boottime_ns):
+        previous = None
+    lives = _Lives(previous, sample)
     return replace(
         sample,
-        vips={
-            k: replace(v, since_ns=_since(previous.vips.get(k), v, _vip_figures, now)) for k, v in sample.vips.items()
-        },
+        vips={key: lives.of_vip(previous.vips.get(key) if previous else None, vip) for key, vip in sample.vips.items()},
         backends={
-            k: replace(v, since_ns=_since(previous.backends.get(k), v, _backend_figures, now))
-            for k, v in sample.backends.items()
+            address: lives.of_backend(previous.backends.get(address) if previous else None, backend)
+            for address, backend in sample.backends.items()
         },
+        unmatched_since_ns=lives.since(
+            (0, (previous.unmatched_packets,), previous.unmatched_since_ns) if previous else None,
+            0,
+            (sample.unmatched_packets,),
+        ),
     )
 
 
-def _since(old: Counted | None, new: Counted, figures: Callable[[Counted], Iterable[int | None]], now_ns: int) -> int:
-    if old is None or old.index != new.index:
-        return now_ns
-    fell = any(
-        before is not None and after is not None and after < before
-        for before, after in zip(figures(old), figures(new), strict=True)
-    )
-    return now_ns if fell else old.since_ns
+class _Lives:
+    """When the lives of one sample began, given the one before it."""
+
+    def __init__(self, previous: Sample | None, sample: Sample) -> None:
+        self._start_ns = min(sample.boottime_ns, sample.taken_at_ns) if sample.boottime_ns else None
+        self._seen_at_ns = self._start_ns if previous is None else min(previous.taken_at_ns, sample.taken_at_ns)
+
+    def since(self, old: "_Life | None", index: int, figures: tuple[int, ...]) -> int | None:
+        if old is None or old[0] != index or any(map(operator.lt, figures, old[1])):
+            return self._seen_at_ns
+        return self._start_ns if old[2] is None else old[2]
+
+    def of_vip(self, old: VipCounters | None, vip: VipCounters) -> VipCounters:
+        own = (old.index, (old.next, old.first, old.untracked, old.no_server), old.since_ns) if old else None
+        since_ns = self.since(own, vip.index, (vip.next, vip.first, vip.untracked, vip.no_server))
+        route_since_ns = None
+        if vip.route is not None:
+            before = (0, (old.route.packets, old.route.bytes), old.route_since_ns) if old and old.route else None
+            route_since_ns = self.since(before, 0, (vip.route.packets, vip.route.bytes))
+        return replace(vip, since_ns=since_ns, route_since_ns=route_since_ns)
+
+    def of_backend(self, old: BackendCounters | None, backend: BackendCounters) -> BackendCounters:
+        before = (old.index, _figures(old), old.since_ns) if old else None
+        return replace(backend, since_ns=self.since(before, backend.index, _figures(backend)))
 
 
-def _vip_figures(vip: VipCounters) -> Iterable[int | None]:
-    route = (vip.route.packets, vip.route.bytes) if vip.route else (None, None)
-    return vip.next, vip.first, vip.untracked, vip.no_server, *route
+_Life = tuple[int, tuple[int, ...], int | None]
+"""Index, figures, since when."""
 
 
-def _backend_figures(backend: BackendCounters) -> Iterable[int | None]:
+def _figures(backend: BackendCounters) -> tuple[int, ...]:
     forwarded, direct = backend.forwarded, backend.direct
     return forwarded.packets, forwarded.bytes, direct.packets, direct.bytes

@@ -269,6 +269,7 @@ class ConfigReloaded:
     changed: tuple[str, ...]
     at_ns: int
     removed_backends: frozenset[str]
+    removed_frontends: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class HealthStatus:
 class LbStatus:
     """VPP's LB table as we know it: `audited_at_ns` is when it was last read whole (unix nanoseconds).
 
+    `audited` is what was read then, and `observed` what every write acknowledged since has made of it. A write makes
+    `observed` forget the buckets and flows that it moves; `audited` still has them, as of that time.
     `refused` says, by VIP, what VPP answered to what we last asked in vain and still want; `conf_refused` the same of
     the global parameters, empty if they are set. `doubtful` counts the VIPs that are not written until the next audit.
     The last audit kept VPP busy for `audit_cost_s`, and the next one for drift comes `audit_interval_s` after it.
@@ -77,6 +79,7 @@ class LbStatus:
     audit_cost_s: float = 0.0
     audit_interval_s: float = 0.0
     held_back_s: float = 0.0
+    audited: Observed = field(default_factory=lambda: Observed(None, {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ class _Form:
 def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
     """By systemd.exec(5): JOURNAL_STREAM names the socket, and who inherited the variable alone does not have that."""
     found = os.fstat(descriptor)
-    return stat.S_ISSOCK(found.st_mode) and environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def _moment(at_ns: int) -> str:

@@ -6,7 +6,6 @@ no idle timer. Each connection has a deadline to send its request and one to tak
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -14,18 +13,17 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import h11
-from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from maglev import listen
 from maglev.errors import ConfigError
 from maglev.metrics.exposition import Page
-from maglev.metrics.rendering import Form, Rendering
+from maglev.metrics.negotiation import Form, is_gzip_wanted, media_type
+from maglev.metrics.rendering import Rendering
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 4096
 _TEXT = "text/plain; charset=utf-8"
-_ESCAPING = re.compile("escaping=(dots|values)")
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
 
 
@@ -148,16 +146,11 @@ async def answer(request: h11.Request, rendering: Rendering) -> Answer:
 
 
 async def _metrics(request: h11.Request, rendering: Rendering) -> Answer:
-    try:
-        _, content_type = choose_encoder(_header(request, b"accept"))
-    except (TypeError, ValueError):  # prometheus_client compares the version asked for as if it were always numbers
-        _, content_type = choose_encoder("")
-    form = Form("openmetrics" in content_type, gzip_accepted(_header(request, b"accept-encoding")))
+    is_openmetrics, content_type = media_type(_header(request, b"accept"))
+    form = Form(is_openmetrics, is_gzip_wanted(_header(request, b"accept-encoding")))
     headers = [("Vary", "Accept, Accept-Encoding")]
     if form.is_gzip:
         headers.append(("Content-Encoding", "gzip"))
-    # Whichever scheme was asked for, this is the one that our names are written in.
-    content_type = _ESCAPING.sub("escaping=underscores", content_type)
     return Answer(200, await rendering.body(form), content_type, tuple(headers))
 
 

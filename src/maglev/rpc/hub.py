@@ -21,11 +21,13 @@ from maglev.core.status import HealthStatus
 from maglev.errors import Overloaded
 from maglev.rpc import happenings
 from maglev.rpc.happenings import Wants
+from maglev.rpc.pace import TURN_S, Pace
 
 KEPT = 8192  # messages of a group: how far a watcher may fall behind
 INBOX = 65_536  # what may wait for the serving loop
 WATCHERS = 1024
-_TURN = 256  # happenings between two turns of the loop's other tasks
+LOOK_EVERY_S = 0.02  # into the inbox: to wake the serving loop for each happening costs more than to hand it on
+_EACH_LOOK = 128  # happenings, which take a millisecond or so
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,15 @@ class Hub:
         kept: int = KEPT,
         inbox: int = INBOX,
         watchers: int = WATCHERS,
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._ask = ask
         self._listening = listening
         self._kept, self._inbox_bound, self._watchers_bound = kept, inbox, watchers
-        self._loop: asyncio.AbstractEventLoop | None = None  # while anybody watches
         self._inbox: deque[Happening] = deque()
-        self._is_due = False  # the loop will look into the inbox
+        self._next_look: asyncio.Handle | None = None  # into the inbox
+        self._look_every_s = look_every_s
+        self._pace = Pace()
         self._is_spilt = False
         self._groups: dict[Wants, _Group] = {}
         self._newcomers: list[tuple[_Group, asyncio.Future[tuple[HealthStatus, int]]]] = []
@@ -83,17 +87,12 @@ class Hub:
 
     def publish(self, happening: Happening) -> None:
         """Have those told who want it. From any thread; at once, and next to free if nobody watches."""
-        loop = self._loop
-        if loop is None:
+        if not self.watchers:
             return
         if isinstance(happening, Mark) or (len(self._inbox) < self._inbox_bound and not self._is_spilt):
             self._inbox.append(happening)
         else:
             self._is_spilt = True  # and nothing more gets in until all know that something is missing
-        if not self._is_due:
-            self._is_due = True
-            with suppress(RuntimeError):  # the serving loop has ended
-                loop.call_soon_threadsafe(self._take_in)
 
     async def watch(self, wants: Wants) -> AsyncGenerator[bytes, None]:
         """Serialized messages, the present states first, without end. Raises Overloaded when too many watch."""
@@ -102,9 +101,11 @@ class Hub:
             health, at = await self._present(group)
             while True:
                 for message in happenings.present(health, wants):
+                    await self._pace.turn()
                     yield message
                 while at == group.end or at in group.kept:
                     while (kept := group.kept.get(at)) is not None:
+                        await self._pace.turn()
                         at += 1
                         yield kept
                     if at == group.end:
@@ -124,7 +125,8 @@ class Hub:
         group.watchers += 1
         self.watchers += 1
         self._set_level()
-        self._loop = asyncio.get_running_loop()
+        if self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_soon(self._take_in)
         return group
 
     def _leave(self, group: _Group) -> None:
@@ -134,7 +136,6 @@ class Hub:
             del self._groups[group.wants]
             self._set_level()
         if not self.watchers:
-            self._loop = None
             self._inbox.clear()
 
     def _set_level(self) -> None:
@@ -154,9 +155,13 @@ class Hub:
                 self._newcomers.remove((group, told))
 
     def _take_in(self) -> None:
-        self._is_due = False  # first: what is published from here on comes with a look of its own
+        """Look into the inbox, and again soon for as long as anybody watches."""
+        self._next_look = None
+        if not self.watchers:
+            return
+        self._pace.begin()
         woken: set[Wants] = set()
-        for _ in range(_TURN):
+        for _ in range(_EACH_LOOK):
             if not self._inbox:
                 break
             self._deliver(self._inbox.popleft(), woken)
@@ -164,9 +169,8 @@ class Hub:
             self._spill(woken)
         for wants in woken:
             self._groups[wants].wake()
-        if self._inbox and not self._is_due and self._loop is not None:
-            self._is_due = True
-            self._loop.call_soon(self._take_in)
+        wait_s = 2 * TURN_S if self._inbox else self._look_every_s
+        self._next_look = asyncio.get_running_loop().call_later(wait_s, self._take_in)
 
     def _deliver(self, happening: Happening, woken: set[Wants]) -> None:
         if isinstance(happening, Mark):

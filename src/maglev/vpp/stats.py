@@ -26,6 +26,8 @@ LB_COUNTERS = (
     "no server configured",
 )
 """Of VPP's lb plugin: simple, by VIP pool index; some versions spell them with a leading slash."""
+UNMATCHED = 0
+"""The pool index of no VIP, where VPP counts what came to the address of a VIP on a port that has none."""
 ROUTE_TO = "/net/route/to"
 ROUTE_VIA = "/net/route/via"
 """Of VPP's FIB: combined, by load-balance index; what was routed to a prefix, and what its load-balance sent on."""
@@ -81,7 +83,7 @@ class _Buffers:
         self._vips = _by_index(indexes.vips)
         self._routes = _by_index(indexes.routes)
         self._backends = _by_index(indexes.backends)
-        vips = array("Q", self._vips.values())
+        vips = array("Q", [UNMATCHED, *self._vips.values()])
         backends = array("Q", self._backends.values())
         to = array("Q", self._routes.values()) + backends
         self._lb = [array("Q", bytes(8 * len(vips))) for _ in LB_COUNTERS]
@@ -94,17 +96,19 @@ class _Buffers:
         to, via = _volumes(self._to), _volumes(self._via)
         routes = dict(zip(self._routes, to, strict=False))  # the backends' part of `to` is behind the routes'
         direct = to[len(routes) :]
+        lb = [column[1:] for column in self._lb]  # what nobody serves is ahead of the VIPs
         return Sample(
             taken_at_ns=now_ns,
             boottime_ns=boottime_ns,
             vips={
                 key: VipCounters(index, next_, first, untracked, no_server, routes.get(key.prefix))
-                for (key, index), next_, first, untracked, no_server in zip(self._vips.items(), *self._lb, strict=True)
+                for (key, index), next_, first, untracked, no_server in zip(self._vips.items(), *lb, strict=True)
             },
             backends={
                 address: BackendCounters(index, forwarded, direct)
                 for (address, index), forwarded, direct in zip(self._backends.items(), via, direct, strict=True)
             },
+            unmatched_packets=sum(column[0] for column in self._lb),
         )
 
 
