@@ -77,6 +77,19 @@ def test_each_service_is_told_by_itself() -> None:
     asyncio.run(main())
 
 
+def test_whoever_asks_is_told_what_is_and_not_what_was_at_the_last_look() -> None:
+    async def main() -> None:
+        async with telling() as site:
+            site.levels["one"] = False
+            assert await site.check("one") == NOT_SERVING
+            site.levels["one"] = True
+            assert await site.list() == {"one": SERVING, "two": SERVING}
+            site.levels["one"] = False
+            assert await site.watch("one")() == NOT_SERVING
+
+    asyncio.run(main())
+
+
 def test_a_watcher_is_told_what_is_and_then_each_change() -> None:
     async def main() -> None:
         async with telling() as site:

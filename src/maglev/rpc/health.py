@@ -5,8 +5,8 @@
 | "" and the API's  | maglevd listens and its loop runs, as it says itself       |
 | "vpp"             | a VPP is connected                                         |
 
-Before maglevd stops listening all of them are NOT_SERVING. The levels are looked at several times a second, which costs
-two comparisons and misses nothing that lasts.
+Before maglevd stops listening all of them are NOT_SERVING. The levels are looked at whenever somebody asks, and for
+those who watch several times a second, which costs little and misses nothing that lasts.
 
 Messages and service are those of grpcio's package. Its servicer is not: it holds the lock of a service while it writes
 to a watcher of it, so one who does not read kept every news of that service from everybody, `Check` included.
@@ -30,7 +30,7 @@ Service = tuple[str, Callable[[], bool]]
 
 
 class Health:
-    """Tells how `services` were at the last look, for as long as it is followed; none serves before the first."""
+    """Tells how `services` are; those who watch hear of changes for as long as it is followed."""
 
     def __init__(self, services: tuple[Service, ...]) -> None:
         self._services = services
@@ -79,6 +79,7 @@ class Health:
             news.set()
 
     async def _check(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        self.look()
         status = self._statuses.get(request.service)
         if status is None:
             there_is = ", ".join(map(repr, self._statuses))
@@ -88,12 +89,14 @@ class Health:
         return health_pb2.HealthCheckResponse(status=status)
 
     async def _list(self, _: Any, __: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        self.look()
         return health_pb2.HealthListResponse(
             statuses={name: health_pb2.HealthCheckResponse(status=status) for name, status in self._statuses.items()}
         )
 
     async def _watch(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
         """A watcher gets the newest when it has taken what came before: nothing is kept for it."""
+        self.look()
         told = None
         while True:
             news, status = self._news, self._statuses.get(request.service, _UNKNOWN)
