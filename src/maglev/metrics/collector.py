@@ -13,14 +13,18 @@ from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Family, Page
 from maglev.metrics.fleet import FleetFamilies
 from maglev.metrics.lines import Names, info
-from maglev.metrics.own import OwnCost
+from maglev.metrics.own import Audience, OwnCost
 from maglev.metrics.traffic import TrafficFamilies
 
 
-def registry_for(status: Callable[[], Status], counters: EventCounters) -> Page:
+def registry_for(
+    status: Callable[[], Status],
+    counters: EventCounters,
+    audience: Callable[[], Audience] = lambda: Audience(0, 0),
+) -> Page:
     """All that /metrics shows: what is, from `status`; what has happened, from `counters`; and what maglevd costs."""
     families = StatusFamilies(status)
-    cost = OwnCost(lambda: families.held_bytes)
+    cost = OwnCost(lambda: families.held_bytes, audience)
     return Page((families.collect, counters.families, cost.families), cost.observe)
 
 
