@@ -66,6 +66,15 @@ class Indexes:
             return self
         return replace(self, vips=vips, routes=routes, backends=backends, is_whole=False)
 
+    def like(self, known: "Indexes") -> "Indexes":
+        """The same, with the very maps of `known` where they are equal: who has worked by them may go on so."""
+        vips, routes = _shared(self.vips, known.vips), _shared(self.routes, known.routes)
+        return replace(self, vips=vips, routes=routes, backends=_shared(self.backends, known.backends))
+
+
+def _shared(new: Mapping[K, int], old: Mapping[K, int]) -> Mapping[K, int]:
+    return old if new == old else new
+
 
 def _without(places: Mapping[K, int], names: Set[K]) -> Mapping[K, int]:
     gone = [name for name in names if name in places]
