@@ -8,6 +8,7 @@ from maglev.core.status import LbStatus
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.counters import lb_counters
 from tests.rpc import statuses
+from tests.rpc.parts import whole
 
 COUNT = st.integers(0, 2**64 - 1)
 FIGURES = ("next", "first", "untracked", "no_server", "fib_packets", "fib_bytes", "since_ns", "fib_since_ns")
@@ -15,7 +16,7 @@ VOLUMES = ("forwarded_packets", "forwarded_bytes", "direct_packets", "direct_byt
 
 
 def counters(sample: Sample = statuses.SAMPLE, lb: LbStatus = statuses.LB) -> pb.VPPLBCounters:
-    return lb_counters(sample, lb, statuses.HEALTH.backends)
+    return whole(lb_counters(sample, lb, statuses.HEALTH.backends))
 
 
 def told(entry: pb.VPPLBVIPCounters | pb.VPPLBBackendCounters | pb.VPPLBAS) -> dict[str, object]:

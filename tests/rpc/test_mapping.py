@@ -19,6 +19,7 @@ from maglev.core.model import (
 )
 from maglev.rpc import mapping
 from tests.rpc import statuses
+from tests.rpc.parts import whole
 
 
 def test_a_frontend_carries_configured_and_effective_weights() -> None:
@@ -128,7 +129,7 @@ def test_vpp_info_is_told_field_by_field() -> None:
 
 
 def test_vips_and_application_servers_come_in_numeric_order() -> None:
-    state = mapping.lb_state(statuses.LB)
+    state = whole(mapping.lb_state(statuses.LB))
 
     assert [vip.prefix for vip in state.vips] == [
         "192.0.2.9/32",
@@ -145,7 +146,7 @@ def test_vips_and_application_servers_come_in_numeric_order() -> None:
 
 
 def test_what_is_not_known_of_the_table_is_absent() -> None:
-    shop, web, _, six = mapping.lb_state(statuses.LB).vips
+    shop, web, _, six = whole(mapping.lb_state(statuses.LB)).vips
 
     assert not six.HasField("src_ip_sticky")
     assert web.HasField("src_ip_sticky")
@@ -154,11 +155,12 @@ def test_what_is_not_known_of_the_table_is_absent() -> None:
     assert not shop.application_servers[0].HasField("flows")
     assert web.application_servers[1].HasField("flows")
     assert web.application_servers[1].flows == 0
-    assert not mapping.lb_state(replace(statuses.LB, observed=replace(statuses.OBSERVED, conf=None))).HasField("conf")
+    without = replace(statuses.LB, observed=replace(statuses.OBSERVED, conf=None))
+    assert not whole(mapping.lb_state(without)).HasField("conf")
 
 
 def test_global_parameters_encap_and_refusals_are_told() -> None:
-    state = mapping.lb_state(statuses.LB)
+    state = whole(mapping.lb_state(statuses.LB))
 
     assert (state.conf.ipv4_src_address, state.conf.ipv6_src_address) == ("10.0.0.1", "2001:db8::100")
     assert (state.conf.sticky_buckets_per_core, state.conf.flow_timeout_s) == (65536, 40)
@@ -169,16 +171,16 @@ def test_global_parameters_encap_and_refusals_are_told() -> None:
 
 
 def test_refused_global_parameters_are_told() -> None:
-    assert not mapping.lb_state(statuses.LB).HasField("conf_refused")
-    trouble = mapping.lb_state(replace(statuses.LB, doubtful=2, held_back_s=30.0))
+    assert not whole(mapping.lb_state(statuses.LB)).HasField("conf_refused")
+    trouble = whole(mapping.lb_state(replace(statuses.LB, doubtful=2, held_back_s=30.0)))
     assert (trouble.doubtful, trouble.held_back_s) == (2, 30)
     assert (trouble.audit_cost_s, trouble.audit_interval_s) == (0.0125, 30)
-    assert mapping.lb_state(replace(statuses.LB, conf_refused="no")).conf_refused == "no"
+    assert whole(mapping.lb_state(replace(statuses.LB, conf_refused="no"))).conf_refused == "no"
 
 
 def test_a_vip_that_vpp_refused_to_make_is_listed_too() -> None:
     missing = VipKey(ip_network("192.0.2.200/32"), TCP, 80)
-    state = mapping.lb_state(replace(statuses.LB, refused={missing: "no"}))
+    state = whole(mapping.lb_state(replace(statuses.LB, refused={missing: "no"})))
 
     (listed,) = [vip for vip in state.vips if vip.HasField("refused")]
     assert (listed.prefix, listed.protocol, listed.port, listed.refused) == ("192.0.2.200/32", "tcp", 80, "no")

@@ -9,18 +9,19 @@ from maglev.errors import NotFound, Refused, Unavailable
 from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
 from tests.rpc import statuses
+from tests.rpc.parts import whole
 
 
 def test_names_come_in_the_order_of_the_config() -> None:
-    frontends = questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
-    backends = questions.list_backends(statuses.FULL, pb.ListBackendsRequest()).backends
+    frontends = whole(questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest())).frontends
+    backends = whole(questions.list_backends(statuses.FULL, pb.ListBackendsRequest())).backends
 
     assert [each.name for each in frontends] == ["web", "shop", "net", "six"]
     assert [each.name for each in backends] == ["web2", "web1", "spare", "spare-alias", "six"]
 
 
 def test_a_frontend_whose_vip_vpp_refuses_says_so() -> None:
-    infos = questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest()).frontends
+    infos = whole(questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest())).frontends
     refused = {info.name: info.refused for info in infos if info.HasField("refused")}
 
     assert refused == {"shop": "lb_add_del_as_v2 refused (retval=-73)"}

@@ -1,6 +1,6 @@
 """A sample of VPP's counters -> protobuf messages, plain functions; must not know who asks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.model import IPAddress, VipKey, address_order
@@ -9,25 +9,22 @@ from maglev.core.status import BackendStatus, LbStatus, names_by_address
 from maglev.rpc._pb import maglev_pb2 as pb
 
 
-def lb_counters(sample: Sample, lb: LbStatus, backends: Mapping[str, BackendStatus]) -> pb.VPPLBCounters:
-    """All of VPP's table in numeric order; an address that no configured backend has comes without a name."""
-    names = names_by_address(backends.values())
-    vips = lb.observed.vips
-    addresses = {address for vip in vips.values() for address in vip.backends}
-    return pb.VPPLBCounters(
+def lb_counters(sample: Sample, lb: LbStatus, backends: Mapping[str, BackendStatus]) -> Iterator[pb.VPPLBCounters]:
+    """All of VPP's table in parts, in numeric order; an address that no configured backend has comes without a name."""
+    yield pb.VPPLBCounters(
         taken_at_ns=sample.taken_at_ns,
-        vips=[
-            _vip(key, sample.vips.get(key), vips[key], lb.audited.vips.get(key))
-            for key in sorted(vips, key=lambda key: key.order)
-        ],
-        backends=[
-            _backend(address, names.get(address, []), sample.backends.get(address))
-            for address in sorted(addresses, key=address_order)
-        ],
         unmatched_packets=sample.unmatched_packets,
         unmatched_since_ns=sample.unmatched_since_ns,
         audited_at_ns=lb.audited_at_ns,
     )
+    vips = lb.observed.vips
+    addresses = set[IPAddress]()
+    for key in sorted(vips, key=lambda key: key.order):
+        addresses.update(vips[key].backends)
+        yield pb.VPPLBCounters(vips=[_vip(key, sample.vips.get(key), vips[key], lb.audited.vips.get(key))])
+    names = names_by_address(backends.values())
+    for address in sorted(addresses, key=address_order):
+        yield pb.VPPLBCounters(backends=[_backend(address, names.get(address, []), sample.backends.get(address))])
 
 
 def _vip(

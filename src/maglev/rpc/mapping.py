@@ -1,6 +1,6 @@
 """Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from maglev.core.health import State, Transition, ceiling
@@ -125,16 +125,12 @@ def vpp_info(vpp: VppInfo) -> pb.VPPInfo:
     )
 
 
-def lb_state(lb: LbStatus) -> pb.VPPLBState:
-    """VPP's table; VIPs and their application servers in numeric order, IPv4 first; refused VIPs among them."""
+def lb_state(lb: LbStatus) -> Iterator[pb.VPPLBState]:
+    """VPP's table in parts; VIPs and their servers in numeric order, IPv4 first; refused VIPs among them."""
     conf = lb.observed.conf
     vips = lb.observed.vips
-    return pb.VPPLBState(
+    yield pb.VPPLBState(
         conf=None if conf is None else _conf(conf),
-        vips=[
-            _vip(key, vips[key], lb.refused.get(key)) if key in vips else _absent_vip(key, lb.refused[key])
-            for key in sorted(vips.keys() | lb.refused.keys(), key=lambda key: key.order)
-        ],
         audited_at_ns=lb.audited_at_ns,
         conf_refused=lb.conf_refused or None,
         doubtful=lb.doubtful,
@@ -142,6 +138,9 @@ def lb_state(lb: LbStatus) -> pb.VPPLBState:
         audit_interval_s=lb.audit_interval_s,
         held_back_s=lb.held_back_s,
     )
+    for key in sorted(vips.keys() | lb.refused.keys(), key=lambda key: key.order):
+        refused = lb.refused.get(key, "")
+        yield pb.VPPLBState(vips=[_vip(key, vips[key], refused or None) if key in vips else _absent_vip(key, refused)])
 
 
 def _conf(conf: LbConf) -> pb.VPPLBConf:

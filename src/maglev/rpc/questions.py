@@ -1,7 +1,11 @@
-"""The RPCs that ask: plain functions of the frozen Status and a request, which raise what they cannot answer."""
+"""The RPCs that ask: plain functions of the frozen Status and a request, which raise what they cannot answer.
+
+A long answer comes in parts, each a message of the answer's type: serialized and joined, they are the whole one. So
+whoever asks for all of a large table holds nobody up: between two parts others may have their turn.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from maglev.core.naming import named
 from maglev.core.status import FrontendStatus, Status
@@ -12,12 +16,11 @@ from maglev.rpc._pb import maglev_pb2 as pb
 _NO_VPP = "is VPP running, and does maglevd's --vpp-api-addr name its socket? maglevd's log says what is wrong"
 
 
-def list_frontends(status: Status, _: pb.ListFrontendsRequest) -> pb.ListFrontendsResponse:
-    """All frontends, in the order of the config."""
-    frontends = status.health.frontends.values()
-    return pb.ListFrontendsResponse(
-        frontends=[mapping.frontend_info(each, refused(status, each)) for each in frontends]
-    )
+def list_frontends(status: Status, _: pb.ListFrontendsRequest) -> Iterator[pb.ListFrontendsResponse]:
+    """All frontends, in the order of the config, in parts."""
+    yield pb.ListFrontendsResponse()
+    for each in status.health.frontends.values():
+        yield pb.ListFrontendsResponse(frontends=[mapping.frontend_info(each, refused(status, each))])
 
 
 def get_frontend(status: Status, request: pb.GetFrontendRequest) -> pb.FrontendInfo:
@@ -31,9 +34,11 @@ def refused(status: Status, found: FrontendStatus) -> str | None:
     return status.lb.refused.get(found.frontend.vip) if status.lb else None
 
 
-def list_backends(status: Status, _: pb.ListBackendsRequest) -> pb.ListBackendsResponse:
-    """All backends, in the order of the config."""
-    return pb.ListBackendsResponse(backends=map(mapping.backend_info, status.health.backends.values()))
+def list_backends(status: Status, _: pb.ListBackendsRequest) -> Iterator[pb.ListBackendsResponse]:
+    """All backends, in the order of the config, in parts."""
+    yield pb.ListBackendsResponse()
+    for each in status.health.backends.values():
+        yield pb.ListBackendsResponse(backends=[mapping.backend_info(each)])
 
 
 def get_backend(status: Status, request: pb.GetBackendRequest) -> pb.BackendInfo:
@@ -71,8 +76,8 @@ def get_vpp_info(status: Status, _: pb.GetVPPInfoRequest) -> pb.VPPInfo:
     return mapping.vpp_info(status.vpp)
 
 
-def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> pb.VPPLBState:
-    """VPP's load-balancer table. Raises Unavailable."""
+def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> Iterator[pb.VPPLBState]:
+    """VPP's load-balancer table, in parts. Raises Unavailable at once."""
     if status.lb is not None:
         return mapping.lb_state(status.lb)
     if status.vpp is None:
@@ -80,8 +85,8 @@ def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> pb.VPPLBStat
     raise Unavailable("VPP's load-balancer table has not been read yet", hint="try again in a moment")
 
 
-def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> pb.VPPLBCounters:
-    """The newest sample, of all that VPP's table has. Raises Unavailable."""
+def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> Iterator[pb.VPPLBCounters]:
+    """The newest sample, of all that VPP's table has, in parts. Raises Unavailable at once."""
     if status.sample is not None and status.lb is not None:
         return counters.lb_counters(status.sample, status.lb, status.health.backends)
     if status.vpp is None:

@@ -3,7 +3,9 @@
 What cannot answer raises, and each kind of error has its status.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.access import canonical
 from maglev.rpc.changes import Changes
 from maglev.rpc.hub import Hub
+from maglev.rpc.pace import TURN_S
 from maglev.rpc.ports import Caller, Commands
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
@@ -25,7 +28,7 @@ REFUSED = (("maglev-refused", "1"),)
 """Trailing metadata of every refusal of ours: a client's library makes up UNAVAILABLE of its own, without it."""
 
 Request = TypeVar("Request", bound=Message)
-Response = TypeVar("Response", bound=Message)
+Response = TypeVar("Response", bound=Message | bytes)
 
 
 def _code(error: MaglevError) -> grpc.StatusCode:
@@ -61,6 +64,14 @@ def handlers(
 
         return change(now, request)
 
+    def long(
+        answer: Callable[[Status, Request], Iterable[Message]], request: type[Request]
+    ) -> "grpc.RpcMethodHandler[Request, bytes]":
+        async def whole(message: Request, _: Caller) -> bytes:
+            return await _joined(answer(status(), message))
+
+        return change(whole, request)
+
     changes = Changes(status, commands)
 
     async def watch(message: pb.WatchRequest, context: "grpc.aio.ServicerContext[pb.WatchRequest, bytes]") -> None:
@@ -72,9 +83,9 @@ def handlers(
             await context.abort(_code(error), str(error), REFUSED)
 
     table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "ListFrontends": rpc(questions.list_frontends, pb.ListFrontendsRequest),
+        "ListFrontends": long(questions.list_frontends, pb.ListFrontendsRequest),
         "GetFrontend": rpc(questions.get_frontend, pb.GetFrontendRequest),
-        "ListBackends": rpc(questions.list_backends, pb.ListBackendsRequest),
+        "ListBackends": long(questions.list_backends, pb.ListBackendsRequest),
         "GetBackend": rpc(questions.get_backend, pb.GetBackendRequest),
         "PauseBackend": change(changes.order(Order.PAUSE), pb.BackendRequest),
         "ResumeBackend": change(changes.order(Order.RESUME), pb.BackendRequest),
@@ -88,11 +99,22 @@ def handlers(
         "CheckConfig": change(changes.check_config, pb.CheckConfigRequest),
         "ReloadConfig": change(changes.reload_config, pb.ReloadConfigRequest),
         "GetVPPInfo": rpc(questions.get_vpp_info, pb.GetVPPInfoRequest),
-        "GetVPPLBState": rpc(questions.get_vpp_lb_state, pb.GetVPPLBStateRequest),
-        "GetVPPLBCounters": rpc(questions.get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
+        "GetVPPLBState": long(questions.get_vpp_lb_state, pb.GetVPPLBStateRequest),
+        "GetVPPLBCounters": long(questions.get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
     }
     return grpc.method_handlers_generic_handler(SERVICE, table)
 
 
-def _serialized(message: Message) -> bytes:
-    return message.SerializeToString()
+async def _joined(parts: Iterable[Message]) -> bytes:
+    """In turns of a millisecond with rests as long: a large table takes a second of the GIL."""
+    whole, began_s = [], time.perf_counter()
+    for part in parts:
+        whole.append(part.SerializeToString())
+        if time.perf_counter() - began_s >= TURN_S:
+            await asyncio.sleep(TURN_S)
+            began_s = time.perf_counter()
+    return b"".join(whole)
+
+
+def _serialized(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
