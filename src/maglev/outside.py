@@ -15,6 +15,7 @@ from maglev.core.status import Status
 from maglev.metrics import listener
 from maglev.metrics.collector import registry_for
 from maglev.metrics.counting import EventCounters
+from maglev.metrics.own import Audience
 from maglev.options import Options
 from maglev.rpc import server
 from maglev.rpc.hub import Hub, Mark
@@ -63,7 +64,8 @@ class Outside:
         stack.push_async_callback(grpc_server.stop, 1.0)
 
     async def _serve_metrics(self, stack: AsyncExitStack) -> None:
-        metrics_server = await listener.start(self._options.metrics_addr, registry_for(self._status, self._counters))
+        page = registry_for(self._status, self._counters, lambda: Audience(self.hub.watchers, self.hub.resyncs))
+        metrics_server = await listener.start(self._options.metrics_addr, page)
         stack.push_async_callback(metrics_server.stop)
 
     def _is_awake(self) -> bool:

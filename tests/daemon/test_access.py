@@ -65,9 +65,10 @@ def test_each_order_leaves_one_audit_line_and_is_counted(site: Site, folder: Fol
         'INFO audit who="unix socket" from=unix says=root action=ResumeBackend what="backend a"'
         " before=paused after=unknown result=ok"
     )
-    assert 'action=PauseBackend what="backend b" result="NOT_FOUND: there is no backend called \'b\'' in unknown
+    assert ' what="backend b" before=none after=none result="NOT_FOUND: there is no backend called \'b\'' in unknown
     assert (
-        signalled == 'INFO audit who=SIGHUP action=ReloadConfig what=config after="nothing else than before" result=ok'
+        signalled == 'INFO audit who=SIGHUP from="" says="" action=ReloadConfig what=config before=none'
+        ' after="nothing else than before" result=ok'
     )
     assert sorted(counted) == [
         'maglev_orders_total{action="PauseBackend",result="denied"} 2',

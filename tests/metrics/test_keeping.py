@@ -139,10 +139,12 @@ def test_only_what_has_changed_is_made_again() -> None:
     newest[0] = replace(first)
     assert made() == {}
     newest[0] = moved(first, "b5", State.DOWN)
-    of_backends = ("backend_state", "backend_health", "backend_enabled")
-    of_frontends = ("frontend_state", "frontend_info", "frontend_active_pool_rank")
-    weights = ("frontend_pool_backend_weight", "frontend_pool_backend_effective_weight")
-    assert made() == {f"maglev_{name}": 1 for name in (*of_backends, *of_frontends, *weights)}
+    of_backend, of_frontend = (
+        ("state", "health", "enabled"),
+        ("state", "active_pool_rank", "pool_backend_effective_weight"),
+    )
+    moved_families = {f"maglev_backend_{name}": 1 for name in of_backend}
+    assert made() == moved_families | {f"maglev_frontend_{name}": 1 for name in of_frontend}
     newest[0] = replace(newest[0], sample=replace(first.sample)) if first.sample else first
     assert {name.removesuffix("_total").removeprefix("maglev_vpp_") for name in made()} == {
         "vip_packets",

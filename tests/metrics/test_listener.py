@@ -128,6 +128,13 @@ def test_gzip_is_used_when_accepted() -> None:
     assert b"maglev_backend_state" in gzip.decompress(response.body)
 
 
+def test_gzip_that_is_forbidden_is_not_used() -> None:
+    response = ask(get("/metrics", Accept_Encoding="gzip;q=0"))
+
+    assert response.headers["Content-Encoding"] is None
+    assert b"maglev_backend_state" in response.body
+
+
 def test_head_gets_the_length_and_no_body() -> None:
     response = ask(get("/metrics").replace(b"GET", b"HEAD"))
 

@@ -204,6 +204,7 @@ def test_who_does_not_read_is_told_how_much_it_lost_and_starts_again_while_other
 
         resync, *after = slow.read[3:]
         assert resync.resync.lost == 10
+        assert world.hub.resyncs == 1
         assert [event.backend.to for event in after] == ["down", "unknown", "unknown", "up"]
         for watcher in (slow, quick):
             await watcher.end()

@@ -13,14 +13,18 @@ from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Family, Page
 from maglev.metrics.fleet import FleetFamilies
 from maglev.metrics.lines import Names, info
-from maglev.metrics.own import OwnCost
+from maglev.metrics.own import Audience, OwnCost
 from maglev.metrics.traffic import TrafficFamilies
 
 
-def registry_for(status: Callable[[], Status], counters: EventCounters) -> Page:
+def registry_for(
+    status: Callable[[], Status],
+    counters: EventCounters,
+    audience: Callable[[], Audience] = lambda: Audience(0, 0),
+) -> Page:
     """All that /metrics shows: what is, from `status`; what has happened, from `counters`; and what maglevd costs."""
     families = StatusFamilies(status)
-    cost = OwnCost(lambda: families.held_bytes)
+    cost = OwnCost(lambda: families.held_bytes, audience)
     return Page((families.collect, counters.families, cost.families), cost.observe)
 
 
@@ -42,7 +46,9 @@ class StatusFamilies:
         """All families of the Status of this moment."""
         status = self._status()
         self._names.follow(status.health.backends)
-        yield info("maglev_build", "The running maglevd", {"version": maglev.__version__})
+        yield info(
+            "maglev_build", "The running maglevd: after an upgrade, is it the new one?", {"version": maglev.__version__}
+        )
         yield from self._fleet.families(status.health)
         yield from vpp.of_vpp(status.vpp, self._now_ns())
         yield from vpp.of_lb(status.lb)

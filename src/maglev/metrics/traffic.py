@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.model import IPAddress, VipKey
 from maglev.metrics.exposition import Family
-from maglev.metrics.keeping import CounterTable, Table
+from maglev.metrics.keeping import FigureTable, Table
 from maglev.metrics.lines import SECOND_NS, single, vip_labels
 
 _Vip = tuple[VipKey, VipCounters]
@@ -21,15 +21,14 @@ class TrafficFamilies:
     def __init__(self) -> None:
         self._sample: Sample | None = None
         self._names: Mapping[IPAddress, Sequence[str]] = {}
-        self._labels: dict[VipKey, str] = {}
-        self._vips: tuple[CounterTable[_Vip], ...] = (
-            CounterTable("maglev_vpp_vip_packets", _VIP_PACKETS, _VIP_KINDS, self._packets),
-            CounterTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, (), self._route_packets),
-            CounterTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, (), self._route_bytes),
+        self._vips: tuple[FigureTable[VipKey, _Vip], ...] = (
+            FigureTable("maglev_vpp_vip_packets", _VIP_PACKETS, _vip_packets, vip_labels, _VIP_KINDS),
+            FigureTable("maglev_vpp_vip_route_packets", _ROUTE_PACKETS, _route_packets, vip_labels),
+            FigureTable("maglev_vpp_vip_route_bytes", _ROUTE_BYTES, _route_bytes, vip_labels),
         )
-        self._backends: tuple[CounterTable[_Backend], ...] = (
-            CounterTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _BACKEND_KINDS, _packets),
-            CounterTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _BACKEND_KINDS, _bytes),
+        self._backends: tuple[FigureTable[str, _Backend], ...] = (
+            FigureTable("maglev_vpp_backend_packets", _BACKEND_PACKETS, _packets, str, _BACKEND_KINDS),
+            FigureTable("maglev_vpp_backend_bytes", _BACKEND_BYTES, _bytes, str, _BACKEND_KINDS),
         )
 
     def families(self, sample: Sample | None, names: Mapping[IPAddress, Sequence[str]]) -> Iterator[Family]:
@@ -47,37 +46,38 @@ class TrafficFamilies:
     @property
     def held_bytes(self) -> int:
         """What is kept of them."""
-        labels = sum(map(len, self._labels.values()))
         of_vips = sum(table.held_bytes for table in self._vips)
-        return labels + of_vips + sum(table.held_bytes for table in self._backends)
+        return of_vips + sum(table.held_bytes for table in self._backends)
 
     def _follow(self, sample: Sample | None, names: Mapping[IPAddress, Sequence[str]]) -> None:
         vips = {} if sample is None else sample.vips
         counters = {} if sample is None else sample.backends
-        if self._labels.keys() != vips.keys():
-            self._labels = {key: vip_labels(key) for key in vips}
         for of_vips in self._vips:
             of_vips.show(vips.items)
         for of_backends in self._backends:
             of_backends.show(lambda: _named(counters, names))
         self._sample, self._names = sample, names
 
-    def _packets(self, vips: Sequence[_Vip]) -> Table:
-        return Table(
-            [self._labels[key] for key, _ in vips],
-            [vip.since_ns for _, vip in vips],
-            [count for _, vip in vips for count in (vip.next, vip.first, vip.untracked, vip.no_server)],
-        )
 
-    def _route_packets(self, vips: Sequence[_Vip]) -> Table:
-        return self._of_route(vips, [vip.route.packets for _, vip in vips if vip.route])
+def _vip_packets(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return Table(
+        [key for key, _ in vips],
+        [vip.since_ns for _, vip in vips],
+        [count for _, vip in vips for count in (vip.next, vip.first, vip.untracked, vip.no_server)],
+    )
 
-    def _route_bytes(self, vips: Sequence[_Vip]) -> Table:
-        return self._of_route(vips, [vip.route.bytes for _, vip in vips if vip.route])
 
-    def _of_route(self, vips: Sequence[_Vip], figures: Sequence[int]) -> Table:
-        labels = [self._labels[key] for key, vip in vips if vip.route]
-        return Table(labels, [vip.route_since_ns for _, vip in vips if vip.route], figures)
+def _route_packets(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return _of_route(vips, [vip.route.packets for _, vip in vips if vip.route])
+
+
+def _route_bytes(vips: Sequence[_Vip]) -> Table[VipKey]:
+    return _of_route(vips, [vip.route.bytes for _, vip in vips if vip.route])
+
+
+def _of_route(vips: Sequence[_Vip], figures: Sequence[int]) -> Table[VipKey]:
+    routed = [(key, vip.route_since_ns) for key, vip in vips if vip.route]
+    return Table([key for key, _ in routed], [since_ns for _, since_ns in routed], figures)
 
 
 def _named(
@@ -89,17 +89,17 @@ def _named(
             yield f'backend="{name}",address="{address}"', counted
 
 
-def _packets(backends: Sequence[_Backend]) -> Table:
+def _packets(backends: Sequence[_Backend]) -> Table[str]:
     counts = ((counted.forwarded.packets, counted.direct.packets) for _, counted in backends)
     return _of_backends(backends, [count for pair in counts for count in pair])
 
 
-def _bytes(backends: Sequence[_Backend]) -> Table:
+def _bytes(backends: Sequence[_Backend]) -> Table[str]:
     sizes = ((counted.forwarded.bytes, counted.direct.bytes) for _, counted in backends)
     return _of_backends(backends, [size for pair in sizes for size in pair])
 
 
-def _of_backends(backends: Sequence[_Backend], figures: Sequence[int]) -> Table:
+def _of_backends(backends: Sequence[_Backend], figures: Sequence[int]) -> Table[str]:
     return Table([labels for labels, _ in backends], [counted.since_ns for _, counted in backends], figures)
 
 
@@ -129,7 +129,10 @@ _BACKEND_PACKETS = (
     "Packets to the backend's address, over all VIPs: forwarded by the load balancer, or direct by plain routing. "
     f"None forwarded with a weight above 0 is a backend without flows. {_SHARED}"
 )
-_BACKEND_BYTES = f"The same in bytes; those forwarded include the tunnel's header. {_SHARED}"
+_BACKEND_BYTES = (
+    "Bytes to the backend's address, over all VIPs: forwarded by the load balancer, tunnel header included, or direct "
+    f"by plain routing. {_SHARED}"
+)
 _UNMATCHED_PACKETS = (
     "Packets to the address of a VIP on a port without one, over all VIPs, which VPP drops. A few are scans; many are "
     "a frontend that is missing, or clients with an old port"

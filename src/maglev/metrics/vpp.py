@@ -1,13 +1,18 @@
 """The connected VPP and its load-balancer table -> families; the large ones are as of the last audit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
-from maglev.core.model import IPAddress, VppInfo
-from maglev.core.observed import Observed, ObservedBackend
+from maglev.core.model import IPAddress, VipKey, VppInfo
+from maglev.core.observed import Observed, ObservedBackend, ObservedVip
 from maglev.core.status import LbStatus
 from maglev.metrics.exposition import Family
-from maglev.metrics.keeping import Kept
+from maglev.metrics.keeping import FigureTable, Table
 from maglev.metrics.lines import SECOND_NS, info, single, vip_labels
+
+_Vip = tuple[VipKey, ObservedVip]
+_Row = tuple[VipKey, IPAddress, int]
+"""A backend's address in a VIP, and which of its names is meant."""
 
 _NOTHING = Observed(None, {})
 
@@ -49,47 +54,50 @@ class TableFamilies:
     def __init__(self) -> None:
         self._audited = _NOTHING
         self._names: Mapping[IPAddress, Sequence[str]] = {}
-        self._buckets = self._flows = Kept(tuple)
+        self._is_any_shared = False
+        self._tables: tuple[FigureTable[_Row, _Vip], ...] = tuple(
+            FigureTable(f"maglev_vpp_backend_{what}", text, self._reader(what), self._labels, is_counter=False)
+            for what, text in (("buckets", _BUCKETS), ("flows", _FLOWS))
+        )
 
     def families(self, lb: LbStatus | None, names: Mapping[IPAddress, Sequence[str]]) -> Iterator[Family]:
         """Both of them."""
         audited = _NOTHING if lb is None else lb.audited
         if audited is not self._audited or names is not self._names:
+            for table in self._tables:
+                table.show(audited.vips.items, has_other_labels=names is not self._names)
             self._audited, self._names = audited, names
-            self._buckets = Kept(lambda: _lines("maglev_vpp_backend_buckets", audited, names, _buckets_of))
-            self._flows = Kept(lambda: _lines("maglev_vpp_backend_flows", audited, names, _flows_of))
-        yield Family("maglev_vpp_backend_buckets", _BUCKETS, "gauge", self._buckets)
-        yield Family("maglev_vpp_backend_flows", _FLOWS, "gauge", self._flows)
+            self._is_any_shared = any(len(each) > 1 for each in names.values())
+        return (table.family() for table in self._tables)
 
     @property
     def held_bytes(self) -> int:
         """What is kept of them."""
-        return self._buckets.held_bytes + self._flows.held_bytes
+        return sum(table.held_bytes for table in self._tables)
 
+    def _reader(self, what: str) -> Callable[[Sequence[_Vip]], Table[_Row]]:
+        figure: Callable[[ObservedBackend], int | None] = attrgetter(what)
 
-def _lines(
-    family: str,
-    audited: Observed,
-    names: Mapping[IPAddress, Sequence[str]],
-    figure: Callable[[ObservedBackend], int | None],
-) -> Iterator[str]:
-    """An address without a configured backend goes by itself: two such of one VIP must not share a series."""
-    for key, vip in audited.vips.items():
-        head = f'{family}{{{vip_labels(key)},backend="'
-        for address, backend in vip.backends.items():
-            count = figure(backend)
-            if count is None:
-                continue
-            for name in names.get(address) or (str(address),):
-                yield f'{head}{name}"}} {count}\n'
+        def read(vips: Sequence[_Vip]) -> Table[_Row]:
+            every = ((key, address, figure(it)) for key, vip in vips for address, it in vip.backends.items())
+            known = [(key, address, count) for key, address, count in every if count is not None]
+            if self._is_any_shared:  # asked first, as looking an address up takes longer than all the rest
+                shown = [(key, at, place, n) for key, at, n in known for place in range(len(self._called(at)))]
+            else:
+                shown = [(key, at, 0, n) for key, at, n in known]
+            return Table(
+                [(key, at, place) for key, at, place, _ in shown], (None,) * len(shown), [n for *_, n in shown]
+            )
 
+        return read
 
-def _buckets_of(backend: ObservedBackend) -> int | None:
-    return backend.buckets
+    def _called(self, address: IPAddress) -> Sequence[str]:
+        """An address without a configured backend goes by itself, so that no two of a VIP share a series."""
+        return self._names.get(address) or (str(address),)
 
-
-def _flows_of(backend: ObservedBackend) -> int | None:
-    return backend.flows
+    def _labels(self, row: _Row) -> str:
+        key, address, place = row
+        return f'{vip_labels(key)},backend="{self._called(address)[place]}"'
 
 
 _CONNECTED = (

@@ -84,6 +84,7 @@ class Hub:
         self._groups: dict[Wants, _Group] = {}
         self._newcomers: list[tuple[_Group, asyncio.Future[tuple[HealthStatus, int]]]] = []
         self.watchers = 0
+        self.resyncs = 0  # times that one was too slow, ever
 
     def publish(self, happening: Happening) -> None:
         """Have those told who want it. From any thread; at once, and next to free if nobody watches."""
@@ -111,6 +112,7 @@ class Hub:
                     if at == group.end:
                         await group.news.wait()
                 fell_behind_at = at
+                self.resyncs += 1
                 health, at = await self._present(group)
                 yield happenings.resync(at - fell_behind_at)
         finally:
