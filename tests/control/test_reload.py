@@ -148,6 +148,7 @@ async def test_told_one_by_one_the_events_of_a_reload_lead_from_the_old_health_t
         for frontends in (
             [frontend("mail", VIP2, {"b1": 100}), frontend("new", VIP, {"b3": 1})],
             [frontend("new", VIP, {"b1": 0, "b3": 1})],
+            [frontend("new", VIP, {"b1": 0, "b3": 0})],
             site.frontends,
         ):
             site.journal.events.clear()

@@ -16,6 +16,7 @@ from maglev.core.warmup import Warmup
 from maglev.errors import Overloaded, Refused, Unavailable
 from tests.control.fakes import VIP, VIP2, FakeVpp
 from tests.control.test_reconciler import UP, Bench, health
+from tests.control.test_reconciler_care import Mortal, one_life
 
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 
@@ -227,6 +228,19 @@ async def test_a_sync_in_the_warmup_waits_for_its_end(autojump_clock: MockClock)
         assert bench.vpp.weights(VIP2) == {"10.0.0.2": 100}
 
 
+async def test_a_sync_waits_while_nothing_is_written_as_vpp_keeps_dying_of_it(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    for _ in range(3):
+        await one_life(bench, Mortal())
+    bench.vpp = FakeVpp()
+
+    async with bench.serving():
+        began = trio.current_time()
+        synced = await bench.subject.synced()
+        assert trio.current_time() - began == pytest.approx(30, abs=0.1)
+        assert synced.operations == len(bench.vpp.executed) > 0
+
+
 async def test_who_stops_waiting_leaves_nothing_behind_and_the_sync_is_done(autojump_clock: MockClock) -> None:
     vpp = Gated()
     bench = Bench(vpp, UP)
@@ -238,6 +252,7 @@ async def test_who_stops_waiting_leaves_nothing_behind_and_the_sync_is_done(auto
         await settled()
         gone.scope.cancel()
         await settled()
+        assert len(bench.subject._syncs._waiting) == 1
         vpp.reads.set()
         await settled()
         assert vpp.weights(VIP2) == {"10.0.0.2": 100}
@@ -259,5 +274,6 @@ async def test_those_who_wait_are_bounded(autojump_clock: MockClock, monkeypatch
         await settled()
         asked[0] = Asked(nursery, subject.wait)
         await settled()
+        assert [each.answer for each in asked] == [None] * 3
         subject.session_ended()
     assert all(isinstance(each.answer, Unavailable) for each in asked)
