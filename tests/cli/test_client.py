@@ -17,7 +17,7 @@ def test_answers_are_the_servers() -> None:
         assert client.backend("web1").counter == 4
         assert client.vpp_info().pid == 4711
         assert len(client.lb_state().vips) == 4
-        assert len(client.lb_counters().backends) == 3
+        assert len(client.lb_counters().backends) == 5
 
 
 def test_what_the_server_refuses_is_told_apart_from_no_server() -> None:

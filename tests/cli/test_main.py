@@ -148,17 +148,21 @@ GOLDEN = {
         192.0.2.9  tcp/443  lb_add_del_as_v2 refused (retval=-73)
         """,
     "show vpp lb counters": """\
-        taken: 2026-09-21T14:13:18Z (2s ago)
+        taken:             2026-09-21T14:13:18Z (2s ago)
+        unmatched-packets: 33
 
-        vip          port     first    next  untracked  no-server  fib-packets  fib-bytes
-        192.0.2.9    tcp/443      1       5          0          9           15        900
-        192.0.2.10   tcp/80     789  123456          3          0       124248   98765432
-        2001:db8::1  tcp/80       0       0          0         26            -          -
+        vip              port     first    next  untracked  no-server  fib-packets  fib-bytes
+        192.0.2.9        tcp/443      1       5          0          9           15        900
+        192.0.2.10       tcp/80     789  123456          3          0       124248   98765432
+        198.51.100.0/25  any          -       -          -          -            -          -
+        2001:db8::1      tcp/80       0       0          0         26            -          -
 
-        backend            address    fwd-packets  fwd-bytes  direct-packets  direct-bytes
-        web1               10.1.0.1        124241  101747000               0             0
-        spare,spare-alias  10.1.0.3             7        700               1            60
-        -                  10.1.0.99            2        200               0             0
+        backend            address        fwd-packets  fwd-bytes  direct-packets  direct-bytes
+        web1               10.1.0.1            124241  101747000               0             0
+        web2               10.1.0.2                 -          -               -             -
+        spare,spare-alias  10.1.0.3                 7        700               1            60
+        -                  10.1.0.10                -          -               -             -
+        six                2001:db8:1::6            -          -               -             -
         """,
 }
 

@@ -238,17 +238,20 @@ async def test_backends_are_counted_at_one_index_over_all_vips(session: Session)
     assert indexes.backends[ONE] != indexes.backends[TWO]
 
 
-async def test_a_sample_has_a_figure_for_all_that_the_audit_found(session: Session) -> None:
+async def test_a_reading_has_a_figure_for_all_that_the_audit_found(session: Session) -> None:
     await fill(session)
     indexes = (await session.audit()).indexes
     assert indexes is not None
 
-    sample = session.sample(indexes, 42)
+    figures = session.read(indexes, 42)
 
-    assert (sample.taken_at_ns, sample.boottime_ns) == (42, session.info.boottime_ns)
-    assert {key: vip.index for key, vip in sample.vips.items()} == indexes.vips
-    assert {a: backend.index for a, backend in sample.backends.items()} == indexes.backends
-    assert all(vip.route is not None for vip in sample.vips.values())
+    assert (figures.taken_at_ns, figures.boottime_ns) == (42, session.info.boottime_ns)
+    assert figures.indexes is indexes
+    assert {len(column) for column in figures.vips} == {len(indexes.vips)}
+    assert {len(column) for column in figures.backends} == {len(indexes.backends)}
+    assert (
+        {len(column) for column in figures.routes} == {len(indexes.routes)} == {len({k.prefix for k in indexes.vips})}
+    )
 
 
 async def test_two_thousand_ops_are_pipelined_in_order(session: Session) -> None:

@@ -1,9 +1,9 @@
 """A data plane that refuses what VPP would refuse, and builders of small values."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from itertools import islice
+from itertools import count, islice
 from typing import TypeVar
 
 import trio
@@ -76,6 +76,8 @@ class FakeVpp:
     deny: Callable[[Op], str] = lambda op: ""
     is_lost: bool = False
     cost_s: float = 0.0
+    places: dict[VipKey | IPAddress, int] = field(default_factory=dict)
+    free: Iterator[int] = field(default_factory=lambda: count(1))
     indexes: Indexes | None = field(default_factory=lambda: Indexes({}, {}, {}))
 
     @property
@@ -88,8 +90,12 @@ class FakeVpp:
             raise Unavailable("the session is lost")
         begun()
         self.audits += 1
-        vips = {key: number for number, key in enumerate(self.table.vips, 1)}
-        self.indexes = Indexes(vips, {}, {})
+        for name in (*self.table.vips, *(a for vip in self.table.vips.values() for a in vip.backends)):
+            self.places.setdefault(name, next(self.free))
+        vips = {key: self.places[key] for key in self.table.vips}
+        routes = {key.prefix: self.places[key] for key in vips}
+        backends = {a: self.places[a] for vip in self.table.vips.values() for a in vip.backends}
+        self.indexes = Indexes(vips, routes, backends)
         return FakeVpp(_as_vpp_tells_it(self.table), cost_s=self.cost_s, indexes=self.indexes)
 
     async def execute(self, ops: Sequence[Op]) -> list[Refused | None]:
@@ -109,6 +115,8 @@ class FakeVpp:
         if reason:
             return Refused(reason)
         self.table = advance(self.table, [op])
+        if isinstance(op, AddVip):
+            self.places.pop(op.vip, None)  # it gets another slot
         return None
 
     def _rule(self, op: Op) -> str:

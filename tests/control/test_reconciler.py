@@ -1,7 +1,8 @@
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 import pytest
 import trio
@@ -10,16 +11,30 @@ from trio.testing import MockClock
 from maglev.control.cell import Cell
 from maglev.control.reconciler import Reconciler
 from maglev.core.agenda import Agenda
+from maglev.core.counters import Indexes
 from maglev.core.desired import resolve
 from maglev.core.events import Drift, OpApplied, Programmed
 from maglev.core.health import Health, State
 from maglev.core.model import Encap, Frontend
-from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, ObservedVip, Op, SetConf, SetWeight
+from maglev.core.plan import (
+    AddBackend,
+    AddVip,
+    DelBackend,
+    DelVip,
+    Observed,
+    ObservedBackend,
+    ObservedVip,
+    Op,
+    SetConf,
+    SetWeight,
+)
 from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Refused, Unavailable
 from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, backend, clock, frontend
 
+K = TypeVar("K")
+B1 = IPv4Address("10.0.0.1")
 BACKENDS = [backend(1), backend(2), backend(3)]
 FRONTENDS = [frontend("one", VIP, {"b1": 100, "b2": 50}, {"b3": 10}), frontend("two", VIP2, {"b2": 100})]
 
@@ -146,7 +161,7 @@ async def test_a_change_during_an_audit_is_written_and_what_was_right_before_is_
     assert bench.journal.of(Drift) == []
 
 
-async def test_indexes_that_an_audit_finds_again_wake_nobody(autojump_clock: MockClock) -> None:
+async def test_indexes_that_an_audit_finds_again_are_the_very_same_but_for_its_time(autojump_clock: MockClock) -> None:
     bench = Bench(FakeVpp(), UP)
 
     async with bench.serving():
@@ -154,7 +169,14 @@ async def test_indexes_that_an_audit_finds_again_wake_nobody(autojump_clock: Moc
         audits = bench.vpp.audits
         await trio.sleep(61)
         assert bench.vpp.audits == audits + 2
-        assert bench.subject.indexes.value is indexes
+        again = bench.subject.indexes.value
+        assert again == indexes
+        assert again is not None
+        assert indexes is not None
+        assert again.audited_at_ns > indexes.audited_at_ns
+        assert again.vips is indexes.vips
+        assert again.routes is indexes.routes
+        assert again.backends is indexes.backends
 
 
 async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: MockClock) -> None:
@@ -168,23 +190,67 @@ async def test_a_flush_is_sent_once_and_not_again_after_audits(autojump_clock: M
         assert bench.vpp.executed == []
 
 
-async def test_indexes_are_withdrawn_before_the_vip_set_changes(autojump_clock: MockClock) -> None:
+async def test_an_index_is_withdrawn_before_what_may_move_it_and_no_other_is(autojump_clock: MockClock) -> None:
     bench = Bench(FakeVpp(), UP)
-    seen: list[object] = []
+    seen: list[tuple[type[Op], Indexes | None]] = []
 
     def watch(op: Op) -> str:
         seen.append((type(op), bench.subject.indexes.value))
         return ""
 
     async with bench.serving():
+        before = bench.subject.indexes.value
+        assert before is not None
         bench.vpp.deny = watch
         extra = frontend("three", replace(VIP, port=443), {"b1": 1})
         bench.cell.set(health(UP, [*FRONTENDS, extra]))
         await trio.sleep(0.001)
-        assert seen == [(AddVip, None), (AddBackend, None)]
+        left = Indexes(before.vips, _without(before.routes, VIP.prefix), _without(before.backends, B1))
+        assert seen == [(AddVip, left), (AddBackend, left)]
         indexes = bench.subject.indexes.value
         assert indexes is not None
         assert extra.vip in indexes.vips
+        assert indexes.vips.items() > before.vips.items()
+        seen.clear()
+        bench.cell.set(health(UP))
+        await trio.sleep(0.001)
+        assert [kind for kind, _ in seen] == [DelBackend, DelVip]
+        assert all(during is not None and during.vips == before.vips for _, during in seen)
+        assert bench.subject.indexes.value == before
+
+
+def _without(places: Mapping[K, int], name: K) -> dict[K, int]:
+    return {each: index for each, index in places.items() if each != name}
+
+
+async def test_what_a_write_would_move_keeps_its_index_if_vpp_refuses_it(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    extra = frontend("three", replace(VIP, port=443), {"b1": 1})
+
+    async with bench.serving():
+        before, audits = bench.subject.indexes.value, bench.vpp.audits
+        bench.vpp.deny = lambda op: "no" if isinstance(op, AddVip) else ""
+        bench.cell.set(health(UP, [*FRONTENDS, extra]))
+        await trio.sleep(0.001)
+        assert bench.vpp.audits > audits  # the refusal put it in doubt
+        assert bench.subject.indexes.value == before
+        audits = bench.vpp.audits
+        bench.vpp.executed.clear()
+        await trio.sleep(29)  # tried again, and refused as before
+        assert bench.vpp.executed
+        assert bench.vpp.audits == audits
+        assert bench.subject.indexes.value == before
+
+
+async def test_a_weight_moves_no_index(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        before = bench.subject.indexes.value
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.vpp.executed[-1] == SetWeight(VIP, B1, 0, flush=True)
+        assert bench.subject.indexes.value is before
 
 
 async def test_vips_that_are_not_configured_are_removed_with_their_backends(autojump_clock: MockClock) -> None:

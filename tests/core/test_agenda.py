@@ -321,7 +321,7 @@ def test_indexes_of_a_table_that_gained_a_vip_while_it_was_read_are_not_to_be_us
     site.plan()
 
     assert site.agenda.shadow is not None
-    assert site.agenda.shadow.is_moved
+    assert site.agenda.shadow.moved
     assert site.agenda.reason_to_audit is AuditReason.INDEXES
 
 

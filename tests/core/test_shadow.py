@@ -42,9 +42,9 @@ def test_a_shadow_follows_what_is_acknowledged_batch_by_batch(pair: tuple[Desire
 def test_indexes_move_with_who_is_there_and_not_with_weights() -> None:
     shadow = shadow_of(table_of(100))
     shadow.acknowledge([SetWeight(KEY, A, 50, flush=False)])
-    assert not shadow.is_moved
+    assert not shadow.moved
     shadow.acknowledge([AddVip(OTHER, Encap.GRE4, False, 1024)])
-    assert shadow.is_moved
+    assert shadow.moved
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A Status made by hand, with one of everything that the outside can see; shared by the tests of all three faces."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from maglev.core.counters import BackendCounters, Sample, VipCounters, Volume
@@ -111,10 +112,19 @@ OBSERVED = Observed(
         NET: ObservedVip(Encap.GRE4, False, 1024, {}),
     },
 )
+AUDITED = Observed(
+    OBSERVED.conf,
+    {
+        key: replace(vip, backends={a: replace(b, buckets=9, flows=5) for a, b in vip.backends.items()})
+        for key, vip in OBSERVED.vips.items()
+        if key != NET
+    },
+)
 LB = LbStatus(
     OBSERVED,
     NOW_NS - 3 * SECOND_NS,
     {SHOP: "lb_add_del_as_v2 refused (retval=-73)"},
+    audited=AUDITED,
     audit_cost_s=0.0125,
     audit_interval_s=30.0,
 )
@@ -124,7 +134,9 @@ SAMPLE = Sample(
     VPP.boottime_ns,
     {
         SIX: VipCounters(4, 0, 0, 0, 26, None, NOW_NS - 60 * SECOND_NS),
-        WEB: VipCounters(1, 123456, 789, 3, 0, Volume(124248, 98765432), NOW_NS - 120 * SECOND_NS),
+        WEB: VipCounters(
+            1, 123456, 789, 3, 0, Volume(124248, 98765432), NOW_NS - 120 * SECOND_NS, NOW_NS - 240 * SECOND_NS
+        ),
         SHOP: VipCounters(2, 5, 1, 0, 9, Volume(15, 900), NOW_NS - 60 * SECOND_NS),
     },
     {
@@ -132,6 +144,8 @@ SAMPLE = Sample(
         ip_address("10.1.0.1"): BackendCounters(20, Volume(124241, 101747000), Volume(0, 0), NOW_NS - 90 * SECOND_NS),
         ip_address("10.1.0.99"): BackendCounters(22, Volume(2, 200), Volume(0, 0), NOW_NS - 10 * SECOND_NS),
     },
+    33,
+    VPP.boottime_ns,
 )
 
 HEALTH = HealthStatus(

@@ -1,15 +1,9 @@
 from dataclasses import replace
 from ipaddress import ip_network
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from maglev.core.counters import Sample, VipCounters, Volume
 from maglev.core.model import TCP, VipKey
 from maglev.rpc import mapping
 from tests.rpc import statuses
-
-COUNT = st.integers(0, 2**64 - 1)
 
 
 def test_a_frontend_carries_configured_and_effective_weights() -> None:
@@ -124,38 +118,3 @@ def test_a_vip_that_vpp_refused_to_make_is_listed_too() -> None:
     (listed,) = [vip for vip in state.vips if vip.HasField("refused")]
     assert (listed.prefix, listed.protocol, listed.port, listed.refused) == ("192.0.2.200/32", "tcp", 80, "no")
     assert len(state.vips) == len(statuses.LB.observed.vips) + 1
-
-
-def test_counters_name_every_backend_of_an_address_and_none_for_a_strange_one() -> None:
-    counters = mapping.lb_counters(statuses.SAMPLE, statuses.HEALTH.backends)
-
-    assert [(each.address, list(each.backends)) for each in counters.backends] == [
-        ("10.1.0.1", ["web1"]),
-        ("10.1.0.3", ["spare", "spare-alias"]),
-        ("10.1.0.99", []),
-    ]
-    spare = counters.backends[1]
-    assert (spare.forwarded_packets, spare.forwarded_bytes) == (7, 700)
-    assert (spare.direct_packets, spare.direct_bytes) == (1, 60)
-    assert spare.since_ns == statuses.NOW_NS - 30 * statuses.SECOND_NS
-
-
-def test_a_route_that_is_not_known_is_absent_not_zero() -> None:
-    counters = mapping.lb_counters(statuses.SAMPLE, statuses.HEALTH.backends)
-
-    assert [vip.prefix for vip in counters.vips] == ["192.0.2.9/32", "192.0.2.10/32", "2001:db8::1/128"]
-    assert not counters.vips[2].HasField("fib_packets")
-    assert not counters.vips[2].HasField("fib_bytes")
-    assert (counters.vips[1].fib_packets, counters.vips[1].fib_bytes) == (124248, 98765432)
-
-
-@given(COUNT, COUNT, COUNT, COUNT, st.none() | st.tuples(COUNT, COUNT))
-def test_every_counter_vpp_can_hold_goes_through_unchanged(
-    known: int, first: int, untracked: int, no_server: int, route: tuple[int, int] | None
-) -> None:
-    counted = VipCounters(1, known, first, untracked, no_server, Volume(*route) if route else None, 7)
-
-    (vip,) = mapping.lb_counters(Sample(1, 1, {statuses.WEB: counted}), {}).vips
-
-    assert (vip.next, vip.first, vip.untracked, vip.no_server, vip.since_ns) == (known, first, untracked, no_server, 7)
-    assert ((vip.fib_packets, vip.fib_bytes) if vip.HasField("fib_bytes") else None) == route

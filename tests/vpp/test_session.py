@@ -129,10 +129,10 @@ async def test_a_session_takes_its_leave(vpp: Vpp) -> None:
 
 async def test_behind_a_session_nothing_can_be_read(vpp: Vpp) -> None:
     async with connect(vpp.api, vpp.stats, Heard().emit, clock_ns=lambda: 42) as session:
-        session.sample(Indexes({}, {}, {}), 1)
+        session.read(Indexes({}, {}, {}), 1)
 
     with pytest.raises(Unavailable):
-        session.sample(Indexes({}, {}, {}), 2)
+        session.read(Indexes({}, {}, {}), 2)
     with pytest.raises(Unavailable):
         await session.ping()
 

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from maglev._statseg import Segment
-from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, Volume
+from maglev.core.counters import Figures, Indexes
 from maglev.core.model import TCP, UDP, VipKey
 from maglev.emulator.segment import SegmentWriter
 from maglev.emulator.stats_server import serve
@@ -28,6 +28,10 @@ INDEXES = Indexes({WEB: 1, DNS: 2, WEB6: 3}, {WEB.prefix: 40}, {ONE: 41, TWO: 42
 THREADS = 3
 
 
+def columns(*rows: tuple[int, ...]) -> "tuple[array.array[int], ...]":
+    return tuple(array.array("Q", column) for column in zip(*rows, strict=True))
+
+
 def fill(writer: SegmentWriter, *, slash: str = "") -> None:
     writer.set_scalar(BOOTTIME, 1_700_000_000)
     writer.set_scalar(HEARTBEAT, 7)
@@ -37,6 +41,7 @@ def fill(writer: SegmentWriter, *, slash: str = "") -> None:
         for thread in range(THREADS):
             for index in (1, 2, 3):
                 counter.add(thread, index, 100 * number + 10 * index + thread)
+            counter.add(thread, 0, 7)  # to the address of a VIP, on a port that has none
     for number, name in enumerate((ROUTE_TO, ROUTE_VIA), start=1):
         volume = writer.combined(name, THREADS)
         volume.validate(41)
@@ -63,54 +68,55 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "stats.sock")
 
 
-EXPECTED = Sample(
+EXPECTED = Figures(
     taken_at_ns=5,
     boottime_ns=1_700_000_000_000_000_000,
-    vips={
-        WEB: VipCounters(1, 333, 633, 933, 1233, Volume(1, 10)),
-        DNS: VipCounters(2, 363, 663, 963, 1263, Volume(1, 10)),
-        WEB6: VipCounters(3, 393, 693, 993, 1293, None),
-    },
-    backends={
-        ONE: BackendCounters(41, forwarded=Volume(10, 100), direct=Volume(5, 50)),
-        TWO: BackendCounters(42, forwarded=Volume(0, 0), direct=Volume(0, 0)),
-    },
+    indexes=INDEXES,
+    vips=columns((333, 633, 933, 1233), (363, 663, 963, 1263), (393, 693, 993, 1293)),
+    routes=columns((1, 10)),
+    backends=columns((10, 100, 5, 50), (0, 0, 0, 0)),
+    unmatched_packets=4 * 3 * 7,
 )
 
 
-def test_a_sample_sums_the_workers_per_vip_route_and_backend(stats: Stats) -> None:
-    assert stats.sample(INDEXES, 5) == EXPECTED
+def test_a_reading_sums_the_workers_per_vip_route_and_backend(stats: Stats) -> None:
+    assert stats.read(INDEXES, 5) == EXPECTED
 
 
 def test_counters_may_be_spelled_with_a_slash() -> None:
     with closing(SegmentWriter(256 << 10)) as writer:
         fill(writer, slash="/")
         with closing(Stats(Segment(writer.fd))) as stats:
-            assert stats.sample(INDEXES, 5) == EXPECTED
+            assert stats.read(INDEXES, 5) == EXPECTED
 
 
 def test_a_segment_without_any_vip_yields_zeros() -> None:
     with closing(SegmentWriter()) as writer, closing(Stats(Segment(writer.fd))) as stats:
         writer.set_scalar(BOOTTIME, 1)
 
-        sample = stats.sample(INDEXES, 5)
+        figures = stats.read(INDEXES, 5)
+        nothing = array.array("Q")
+        none = Indexes({}, {}, {})
 
-        assert sample.vips[WEB] == VipCounters(1, 0, 0, 0, 0, Volume(0, 0))
-        assert stats.sample(Indexes({}, {}, {}), 6) == Sample(6, 1_000_000_000)
+        assert figures.vips == columns(*[(0, 0, 0, 0)] * 3)
+        assert figures.routes == columns((0, 0))
+        assert figures.unmatched_packets == 0
+        assert stats.read(none, 6) == Figures(6, 1_000_000_000, none, (nothing,) * 4, (nothing,) * 2, (nothing,) * 4)
 
 
-def test_each_sample_is_its_own_and_follows_the_indexes(writer: SegmentWriter, stats: Stats) -> None:
-    first = stats.sample(INDEXES, 5)
+def test_each_reading_is_its_own_and_follows_the_indexes(writer: SegmentWriter, stats: Stats) -> None:
+    first = stats.read(INDEXES, 5)
     counter = writer.simple(LB_COUNTERS[0], THREADS)
     counter.validate(500)
     counter.add(1, 1, 1000)
-    second = stats.sample(INDEXES, 6)
-    third = stats.sample(Indexes({DNS: 1}, {}, {TWO: 41}), 7)
+    second = stats.read(INDEXES, 6)
+    third = stats.read(Indexes({DNS: 1}, {}, {TWO: 41}), 7)
 
     assert first == EXPECTED
-    assert second.vips[WEB].next == 1333
-    assert third.vips == {DNS: VipCounters(1, 1333, 633, 933, 1233, None)}
-    assert third.backends == {TWO: BackendCounters(41, Volume(10, 100), Volume(5, 50))}
+    assert second.vips[0][0] == 1333
+    assert third.vips == columns((1333, 633, 933, 1233))
+    assert third.backends == columns((10, 100, 5, 50))
+    assert [len(column) for column in third.routes] == [0, 0]
 
 
 def test_boottime_is_read_anew_each_time(writer: SegmentWriter, stats: Stats) -> None:
@@ -133,7 +139,7 @@ def test_a_writer_stuck_in_its_lock_is_unavailable(writer: SegmentWriter, stats:
     writer.words[3] = 1
 
     with pytest.raises(Unavailable, match="never at rest"):
-        stats.sample(INDEXES, 5)
+        stats.read(INDEXES, 5)
     with pytest.raises(Unavailable, match="never at rest"):
         _ = stats.boottime_ns
 
@@ -142,7 +148,7 @@ def test_a_corrupt_segment_is_a_protocol_error(writer: SegmentWriter, stats: Sta
     writer.words[4] = 0
 
     with pytest.raises(ProtocolError, match="directory at address 0x0"):
-        stats.sample(INDEXES, 5)
+        stats.read(INDEXES, 5)
 
 
 def test_a_closed_segment_is_unavailable(stats: Stats) -> None:
@@ -150,12 +156,12 @@ def test_a_closed_segment_is_unavailable(stats: Stats) -> None:
     stats.close()
 
     with pytest.raises(Unavailable, match="connect again"):
-        stats.sample(INDEXES, 5)
+        stats.read(INDEXES, 5)
 
 
 def test_a_segment_without_boottime_is_a_protocol_error() -> None:
     with closing(SegmentWriter()) as writer, closing(Stats(Segment(writer.fd))) as stats:
-        calls: list[Callable[[], object]] = [lambda: stats.sample(INDEXES, 5), lambda: stats.boottime_ns]
+        calls: list[Callable[[], object]] = [lambda: stats.read(INDEXES, 5), lambda: stats.boottime_ns]
         for call in calls:
             with pytest.raises(ProtocolError, match=BOOTTIME):
                 call()
@@ -165,7 +171,7 @@ def test_a_counter_of_another_type_is_a_protocol_error() -> None:
     with closing(SegmentWriter()) as writer, closing(Stats(Segment(writer.fd))) as stats:
         writer.simple(ROUTE_TO, 1)
         with pytest.raises(ProtocolError, match=ROUTE_TO):
-            stats.sample(INDEXES, 5)
+            stats.read(INDEXES, 5)
 
 
 async def test_open_maps_what_the_socket_hands_over(writer: SegmentWriter, path: str, nursery: trio.Nursery) -> None:
@@ -173,7 +179,7 @@ async def test_open_maps_what_the_socket_hands_over(writer: SegmentWriter, path:
     before = set(os.listdir("/proc/self/fd"))
 
     stats = await open_stats(path)
-    assert stats.sample(INDEXES, 5) == EXPECTED
+    assert stats.read(INDEXES, 5) == EXPECTED
 
     stats.close()
     await trio.testing.wait_all_tasks_blocked()  # the server has let go of its side
@@ -237,7 +243,7 @@ async def test_a_real_vpp_can_be_sampled(real_vpp: Sockets) -> None:
     with trio.fail_after(5):
         stats = await open_stats(real_vpp.stats)
     with closing(stats):
-        sample = stats.sample(INDEXES, time.time_ns())
+        figures = stats.read(INDEXES, time.time_ns())
 
-        assert 0 < sample.boottime_ns < sample.taken_at_ns
-        assert sample.vips.keys() == INDEXES.vips.keys()
+        assert 0 < figures.boottime_ns < figures.taken_at_ns
+        assert {len(column) for column in figures.vips} == {len(INDEXES.vips)}

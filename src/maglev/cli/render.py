@@ -234,9 +234,7 @@ def lb_counters(counters: pb.VPPLBCounters, now_ns: int) -> list[str]:
         (
             vip(each.prefix),
             _service(each),
-            *(str(figure) for figure in (each.first, each.next, each.untracked, each.no_server)),
-            str(each.fib_packets) if each.HasField("fib_packets") else _ABSENT,
-            str(each.fib_bytes) if each.HasField("fib_bytes") else _ABSENT,
+            *(_figure(each, name) for name in ("first", "next", "untracked", "no_server", "fib_packets", "fib_bytes")),
         )
         for each in counters.vips
     ]
@@ -244,22 +242,26 @@ def lb_counters(counters: pb.VPPLBCounters, now_ns: int) -> list[str]:
         (
             ",".join(each.backends) or _ABSENT,
             each.address,
-            str(each.forwarded_packets),
-            str(each.forwarded_bytes),
-            str(each.direct_packets),
-            str(each.direct_bytes),
+            *(_figure(each, f"{kind}_{unit}") for kind in ("forwarded", "direct") for unit in ("packets", "bytes")),
         )
         for each in counters.backends
     ]
     vip_titles = ("vip", "port", ">first", ">next", ">untracked", ">no-server", ">fib-packets", ">fib-bytes")
     backend_titles = ("backend", "address", ">fwd-packets", ">fwd-bytes", ">direct-packets", ">direct-bytes")
     return [
-        *fields([("taken", _when(counters.taken_at_ns, now_ns))]),
+        *fields(
+            [("taken", _when(counters.taken_at_ns, now_ns)), ("unmatched-packets", str(counters.unmatched_packets))]
+        ),
         "",
         *table(vip_titles, vips),
         "",
         *table(backend_titles, backends_),
     ]
+
+
+def _figure(entry: pb.VPPLBVIPCounters | pb.VPPLBBackendCounters, name: str) -> str:
+    """The field of that name; an index that is not known yet has none."""
+    return str(getattr(entry, name)) if name in {field.name for field, _ in entry.ListFields()} else _ABSENT
 
 
 def _service(entry: pb.VPPLBVIP | pb.VPPLBVIPCounters) -> str:

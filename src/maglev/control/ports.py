@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from dataclasses import dataclass
 from typing import Protocol
 
-from maglev.core.counters import Indexes, Sample
+from maglev.core.counters import Figures, Indexes
 from maglev.core.events import Event
 from maglev.core.model import HealthCheck, IPAddress, ProbeResult
 from maglev.core.plan import Observed, Op
@@ -57,7 +57,7 @@ class Dataplane(Protocol):
 class Stats(Protocol):
     """VPP's counters."""
 
-    def sample(self, indexes: Indexes, now_ns: int) -> Sample:
+    def read(self, indexes: Indexes, now_ns: int) -> Figures:
         """Read all counters under one epoch. Raises Unavailable (raced, gone) or ProtocolError (corrupt)."""
         ...
 

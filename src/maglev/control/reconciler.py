@@ -17,14 +17,14 @@ from typing import TypeVar
 import trio
 
 from maglev.control.cell import Cell
+from maglev.control.indexing import Indexing
 from maglev.control.ports import Audit, Clock, Dataplane, Emit
 from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditPace, AuditReason
-from maglev.core.counters import Indexes
 from maglev.core.events import Audited, ConfChange, Drift, HeldBack, OpApplied, OpRefused, Programmed
 from maglev.core.holdback import Holdback
 from maglev.core.model import LbConf
-from maglev.core.observed import MEMBERSHIP, Observed, Op, SetConf
+from maglev.core.observed import Observed, Op, SetConf
 from maglev.core.plan import Step
 from maglev.core.scope import Scope
 from maglev.core.status import HealthStatus, LbStatus
@@ -61,8 +61,9 @@ class _Work:
 class _Reading:
     """An audit under way, and what came of it."""
 
-    def __init__(self, reason: AuditReason) -> None:
+    def __init__(self, reason: AuditReason, begun_at_ns: int) -> None:
         self.reason = reason
+        self.begun_at_ns = begun_at_ns
         self.audit: Audit | None = None
         self.failure: MaglevError | None = None
         self.ended = trio.Event()
@@ -98,7 +99,8 @@ class Reconciler:
         self._is_asked = trio.Event()  # for a sync
         self._work: _Work | None = None  # of the present session
         self.lb: Cell[LbStatus | None] = Cell(None)
-        self.indexes: Cell[Indexes | None] = Cell(None)
+        self._indexing = Indexing()
+        self.indexes = self._indexing.indexes
 
     async def serve(self, dataplane: Dataplane) -> None:
         """Reconcile until cancelled. Raises Unavailable or ProtocolError when the session is of no more use."""
@@ -131,6 +133,8 @@ class Reconciler:
                 if work.agenda.queue and trio.current_time() >= work.may_write_at:
                     await self._write(dataplane, work)
                 elif not self._is_audit_due(work):
+                    if not work.agenda.queue:
+                        self._indexing.settle(work.agenda.moved)
                     self._tell(work)
                     await self._wait(work)
         finally:
@@ -140,7 +144,7 @@ class Reconciler:
                 now = trio.current_time()
                 self._holdback = self._holdback.session_ended(now - first_at, now - last_at)
             self.lb.set(None)
-            self.indexes.set(None)
+            self._indexing.lost()
             agenda.close()
             work.reading = self._work = None
 
@@ -186,7 +190,7 @@ class Reconciler:
             self._is_asked = trio.Event()
             work.agenda.forgive()
         work.agenda.audit_begins()
-        return _Reading(reason)
+        return _Reading(reason, self._clock.now_ns())
 
     async def _read(self, dataplane: Dataplane, reading: _Reading, task_status: trio.TaskStatus[None]) -> None:
         """A task of its own, started when its questions are put: writes go on, behind them."""
@@ -222,8 +226,7 @@ class Reconciler:
         work.told_interval_s = max(work.told_interval_s, work.pace.interval_s)
         for _ in work.agenda.audited(reading.audit.observed):
             await trio.lowlevel.checkpoint()
-        if work.agenda.has_indexes_of_audit and reading.audit.indexes != self.indexes.value:
-            self.indexes.set(reading.audit.indexes)
+        self._indexing.audited(reading.audit.indexes, reading.begun_at_ns, work.agenda.moved)
 
     async def _plan(self, work: _Work) -> None:
         work.agenda.look(self._health.value, self._elapsed_s(), trio.current_time())
@@ -237,16 +240,14 @@ class Reconciler:
         """Send what is queued, until the health moves on or what was sent has to be answered before the next."""
         sent: list[Step] = []
         refused: set[Op] = set()
-        indexes = self.indexes.value
         async with self._pen:
+            self._indexing.withdraw(work.agenda.take_moving())
             await self._send(dataplane, self._taken(work, sent), work, refused)
             waiting = [step for step in sent if step.then and refused.isdisjoint(step.ops)]
             if work.agenda.is_outdated_by(self._health.value):  # it may not be wanted any more, and a flush is for good
                 work.agenda.again(waiting)
             else:
                 await self._send(dataplane, [op for step in waiting for op in step.then], work, refused)
-        if work.agenda.has_indexes_of_audit and self.indexes.value is None:
-            self.indexes.set(indexes)  # all that could have moved them was refused
 
     def _taken(self, work: _Work, sent: list[Step]) -> Iterator[Op]:
         """Operations off the queue, step by step into `sent`; asked for while those before are on their way."""
@@ -270,8 +271,6 @@ class Reconciler:
         for op in (*step.ops, *step.then):
             if isinstance(op, SetConf) and shadow is not None:
                 self._emit(ConfChange(shadow.observed.conf, op.conf, has_vips=bool(shadow.observed.vips)))
-            elif isinstance(op, MEMBERSHIP) and self.indexes.value is not None:
-                self.indexes.set(None)
 
     async def _send(self, dataplane: Dataplane, ops: Iterable[Op], work: _Work, refused: set[Op]) -> None:
         """Send `ops`, and take in the answers as they come."""

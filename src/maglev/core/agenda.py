@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from maglev.core import refusals
 from maglev.core.audits import AuditReason
+from maglev.core.counters import Moved
 from maglev.core.desired import Desired
 from maglev.core.model import IPNetwork, LbConf, VipKey
 from maglev.core.observed import Observed, Op, SetConf, with_flushed
@@ -53,6 +54,7 @@ class Agenda:
         self._doubts_at_audit: frozenset[VipKey] = frozenset()
         self._since_audit: list[Op] = []  # acknowledged after that, while it is under way
         self._is_reading = False
+        self._moving = Moved()  # by what was planned, until it was told
         self._before: Shadow | None = None  # what we took for the table until the audit that is to be planned for
 
     @property
@@ -62,14 +64,19 @@ class Agenda:
             return AuditReason.START
         if self.shadow.doubtful and (not self.queue or self._now_s >= self._doubt_since_s + DOUBT_PATIENCE_S):
             return AuditReason.DOUBT
-        if self.shadow.is_moved and not self.queue:
+        if self.shadow.moved and not self.queue:
             return AuditReason.INDEXES
         return None
 
     @property
-    def has_indexes_of_audit(self) -> bool:
-        """Whether nothing was done since the latest audit that may have moved VPP's indexes."""
-        return self.shadow is not None and not self.shadow.is_moved
+    def moved(self) -> Moved:
+        """Whose indexes may be others by what was done since the latest audit began."""
+        return Moved() if self.shadow is None else self.shadow.moved
+
+    def take_moving(self) -> Moved:
+        """Whose indexes what is queued may move; each is told once, unless it was planned anew."""
+        moving, self._moving = self._moving, Moved()
+        return moving
 
     def want(self, conf: LbConf | None) -> None:
         """Other global parameters are wished for, from the next plan on."""
@@ -99,7 +106,7 @@ class Agenda:
             shadow.doubtful |= self._before.doubtful - self._doubts_at_audit
             shadow.acknowledge(self._since_audit)
         yield
-        self.shadow, self.queue = shadow, deque()
+        self.shadow, self.queue, self._moving = shadow, deque(), Moved()
         self._is_reading, self._since_audit = False, []
         self._stale |= self._scope.prefixes | shadow.prefixes
 
@@ -149,6 +156,8 @@ class Agenda:
         for number, prefix in enumerate(stale, 1):
             steps = [s for s in self._steps_on(prefix, shadow, self._held) if _is_certain(s, shadow)]
             fresh += steps
+            for step in steps:
+                self._moving.add((*step.ops, *step.then))
             if known is not None and steps:
                 expected.update(_ops(self._steps_on(prefix, known, self._held)))
             if prefix in refused:

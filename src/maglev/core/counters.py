@@ -1,30 +1,89 @@
-"""Samples -> totals per VIP and backend; must not know where the numbers are read.
+"""VPP's counters as values: where they are, what was read, and what that says; must not know how they are read.
 
 A *life* is the time in which a counter only grows: it ends when VPP restarts, when the counter moves to another index,
 or when any figure of it falls. `since_ns` is the latest moment known to us at which the present life stood at zero, in
-unix nanoseconds, so that it may be told as the time of its creation: that VPP's start, as all its counters stood at
-zero then, or for a life that began in our sight the last moment at which the one before it, or nothing, was there. It
-is never after the time of the sample, and None while VPP does not tell when it started (its first moments).
+unix nanoseconds, so that it may be told as the time of its creation; core.lives says how it is found. It is never after
+the time of the sample, and None where there is no such moment, as in VPP's first, when it does not tell its start yet.
 """
 
-import operator
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from maglev.core.model import IPAddress, IPNetwork, VipKey
+from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Op
+
+K = TypeVar("K")
+
+
+class Moved:
+    """The names of which operations may move VPP's indexes; all others keep theirs.
+
+    A VIP that comes or goes takes or frees its own pool slot, and the FIB entry of its prefix; a backend that joins or
+    leaves a VIP, the FIB entry of its address. Nothing else is renumbered.
+    """
+
+    def __init__(self, ops: Iterable[Op] = ()) -> None:
+        self.vips: set[VipKey] = set()
+        self.backends: set[IPAddress] = set()
+        self.add(ops)
+
+    def __bool__(self) -> bool:
+        return bool(self.vips or self.backends)
+
+    def add(self, ops: Iterable[Op]) -> None:
+        """Take in more operations."""
+        for op in ops:
+            if isinstance(op, AddVip | DelVip):
+                self.vips.add(op.vip)
+            elif isinstance(op, AddBackend | DelBackend):
+                self.backends.add(op.backend)
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Where VPP counts what, as of one audit; never to be used across a change of the VIP set.
+    """Where VPP counts what, as of one audit; of no name that was written since.
 
     `vips`: LB pool index by VIP. `routes`: load-balance index by VIP prefix (a prefix not looked up yet is absent).
-    `backends`: load-balance index by backend address, shared by all VIPs that use the backend.
+    `backends`: load-balance index by backend address, shared by all VIPs that use the backend. All by rising index,
+    which is the quickest to read. What is not named although it was there at `audited_at_ns`, when the audit began,
+    makes them not `is_whole`.
     """
 
     vips: Mapping[VipKey, int]
     routes: Mapping[IPNetwork, int]
     backends: Mapping[IPAddress, int]
+    audited_at_ns: int = field(default=0, compare=False)
+    is_whole: bool = field(default=True, compare=False)
+
+    def without(self, moved: Moved) -> "Indexes":
+        """The same but for what has `moved`; the very same if that is nothing."""
+        vips = _without(self.vips, moved.vips)
+        routes = _without(self.routes, {key.prefix for key in moved.vips})
+        backends = _without(self.backends, moved.backends)
+        if vips is self.vips and routes is self.routes and backends is self.backends:
+            return self
+        return replace(self, vips=vips, routes=routes, backends=backends, is_whole=False)
+
+    def like(self, known: "Indexes") -> "Indexes":
+        """The same, with the very maps of `known` where they are equal: who has worked by them may go on so."""
+        vips, routes = _shared(self.vips, known.vips), _shared(self.routes, known.routes)
+        return replace(self, vips=vips, routes=routes, backends=_shared(self.backends, known.backends))
+
+
+def _shared(new: Mapping[K, int], old: Mapping[K, int]) -> Mapping[K, int]:
+    return old if new == old else new
+
+
+def _without(places: Mapping[K, int], names: Set[K]) -> Mapping[K, int]:
+    gone = [name for name in names if name in places]
+    if not gone:
+        return places
+    left = dict(places)
+    for name in gone:
+        del left[name]
+    return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +98,7 @@ class Volume:
 class VipCounters:
     """One VIP: the LB plugin's four packet counters and the FIB's volume of its prefix (shared by all its ports).
 
-    These are two lives: a VIP that is made anew counts from zero, the FIB goes on. `route` is None while the index of
+    These are two lives: a VIP that is made anew counts from zero, the FIB may go on. `route` is None while the index of
     the prefix is not known.
     """
 
@@ -64,11 +123,27 @@ class BackendCounters:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """All counters of one moment (unix nanoseconds), read under one epoch; `boottime_ns` tells VPP's lives apart.
+class Figures:
+    """What was read under one epoch: columns of figures in the order of `indexes`, nothing built of them yet.
 
-    `unmatched_packets` came to the address of a VIP on a port that has none, over all VIPs: VPP drops them. What has no
-    index known is not in it.
+    `vips`: next, first, untracked, no_server. `routes`: packets, bytes. `backends`: packets and bytes forwarded, then
+    those direct. Times are unix nanoseconds; `boottime_ns` tells VPP's lives apart, 0 in its first moments.
+    """
+
+    taken_at_ns: int
+    boottime_ns: int
+    indexes: Indexes
+    vips: tuple["array[int]", ...]
+    routes: tuple["array[int]", ...]
+    backends: tuple["array[int]", ...]
+    unmatched_packets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All counters of one moment (unix nanoseconds), read under one epoch; what has no index known is not in it.
+
+    `unmatched_packets` came to the address of a VIP on a port that has none, over all VIPs: VPP drops them.
     """
 
     taken_at_ns: int
@@ -77,58 +152,3 @@ class Sample:
     backends: Mapping[IPAddress, BackendCounters] = field(default_factory=dict)
     unmatched_packets: int = 0
     unmatched_since_ns: int | None = None
-
-
-def fold(previous: Sample | None, sample: Sample) -> Sample:
-    """`sample` with the times of its lives, carried on from `previous` or begun."""
-    if previous is not None and previous.boottime_ns not in (0, sample.boottime_ns):
-        previous = None
-    lives = _Lives(previous, sample)
-    return replace(
-        sample,
-        vips={key: lives.of_vip(previous.vips.get(key) if previous else None, vip) for key, vip in sample.vips.items()},
-        backends={
-            address: lives.of_backend(previous.backends.get(address) if previous else None, backend)
-            for address, backend in sample.backends.items()
-        },
-        unmatched_since_ns=lives.since(
-            (0, (previous.unmatched_packets,), previous.unmatched_since_ns) if previous else None,
-            0,
-            (sample.unmatched_packets,),
-        ),
-    )
-
-
-class _Lives:
-    """When the lives of one sample began, given the one before it."""
-
-    def __init__(self, previous: Sample | None, sample: Sample) -> None:
-        self._start_ns = min(sample.boottime_ns, sample.taken_at_ns) if sample.boottime_ns else None
-        self._seen_at_ns = self._start_ns if previous is None else min(previous.taken_at_ns, sample.taken_at_ns)
-
-    def since(self, old: "_Life | None", index: int, figures: tuple[int, ...]) -> int | None:
-        if old is None or old[0] != index or any(map(operator.lt, figures, old[1])):
-            return self._seen_at_ns
-        return self._start_ns if old[2] is None else old[2]
-
-    def of_vip(self, old: VipCounters | None, vip: VipCounters) -> VipCounters:
-        own = (old.index, (old.next, old.first, old.untracked, old.no_server), old.since_ns) if old else None
-        since_ns = self.since(own, vip.index, (vip.next, vip.first, vip.untracked, vip.no_server))
-        route_since_ns = None
-        if vip.route is not None:
-            before = (0, (old.route.packets, old.route.bytes), old.route_since_ns) if old and old.route else None
-            route_since_ns = self.since(before, 0, (vip.route.packets, vip.route.bytes))
-        return replace(vip, since_ns=since_ns, route_since_ns=route_since_ns)
-
-    def of_backend(self, old: BackendCounters | None, backend: BackendCounters) -> BackendCounters:
-        before = (old.index, _figures(old), old.since_ns) if old else None
-        return replace(backend, since_ns=self.since(before, backend.index, _figures(backend)))
-
-
-_Life = tuple[int, tuple[int, ...], int | None]
-"""Index, figures, since when."""
-
-
-def _figures(backend: BackendCounters) -> tuple[int, ...]:
-    forwarded, direct = backend.forwarded, backend.direct
-    return forwarded.packets, forwarded.bytes, direct.packets, direct.bytes

@@ -7,8 +7,9 @@ is not to be written until an audit tells.
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
+from maglev.core.counters import Moved
 from maglev.core.model import IPNetwork, LbConf, VipKey
-from maglev.core.observed import MEMBERSHIP, AddVip, DelVip, Observed, ObservedVip, Op, SetConf, advance
+from maglev.core.observed import AddVip, DelVip, Observed, ObservedVip, Op, SetConf, advance
 
 NO_KEYS: AbstractSet[VipKey] = frozenset()
 
@@ -21,7 +22,7 @@ class Shadow:
         self.observed = Observed(conf, self._found)
         """Frozen once the last VIP was `found`; what is acknowledged makes another one."""
         self.doubtful: set[VipKey] = set()
-        self.is_moved = False
+        self.moved = Moved()
         self._keys_on: dict[IPNetwork, set[VipKey]] = {}
 
     def found(self, key: VipKey, vip: ObservedVip) -> None:
@@ -39,12 +40,12 @@ class Shadow:
         return self._keys_on.get(prefix, NO_KEYS)
 
     def acknowledge(self, ops: Sequence[Op]) -> None:
-        """Take in what VPP has done, in order; `is_moved` once its indexes may be others.
+        """Take in what VPP has done, in order; `moved` is whose indexes may be others by now.
 
         What cannot have been done to the table that we know puts its VIP in doubt: VPP says yes, for one, to the
         deletion of a backend that somebody else has deleted.
         """
-        self.is_moved |= any(isinstance(op, MEMBERSHIP) for op in ops)
+        self.moved.add(ops)
         try:
             self.observed = advance(self.observed, ops)
         except KeyError:

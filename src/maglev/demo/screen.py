@@ -92,13 +92,13 @@ def _state(state: str, more: str = "") -> Text:
 
 def _counted(view: View) -> Iterator[pb.VPPLBBackendCounters]:
     if view.counters is not None:
-        yield from view.counters.backends
+        yield from (backend for backend in view.counters.backends if backend.HasField("forwarded_packets"))
 
 
 def _vip(view: View, frontend: pb.FrontendInfo) -> pb.VPPLBVIPCounters | None:
     for vip in view.counters.vips if view.counters else ():
         if (vip.prefix, vip.protocol, vip.port) == (frontend.address, frontend.protocol, frontend.port):
-            return vip
+            return vip if vip.HasField("next") else None
     return None
 
 

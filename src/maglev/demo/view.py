@@ -46,14 +46,14 @@ class View:
     def forwarded(self, address: str) -> int | None:
         """Packets forwarded to a backend so far."""
         for backend in self.counters.backends if self.counters else ():
-            if backend.address == address:
+            if backend.address == address and backend.HasField("forwarded_packets"):
                 return backend.forwarded_packets
         return None
 
     def vip_packets(self, vip: VipName) -> int | None:
         """Packets that came in for a VIP and found a backend."""
         for counted in self.counters.vips if self.counters else ():
-            if (counted.prefix, counted.port) == vip:
+            if (counted.prefix, counted.port) == vip and counted.HasField("next"):
                 return counted.next + counted.first + counted.untracked
         return None
 

@@ -1,12 +1,9 @@
 """Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
 
-from collections.abc import Mapping
-
-from maglev.core.counters import BackendCounters, Sample, VipCounters
 from maglev.core.health import State, Transition, ceiling
 from maglev.core.model import IPAddress, LbConf, VipKey, VppInfo, address_order
 from maglev.core.plan import ObservedBackend, ObservedVip
-from maglev.core.status import BackendStatus, FrontendStatus, LbStatus, names_by_address
+from maglev.core.status import BackendStatus, FrontendStatus, LbStatus
 from maglev.rpc._pb import maglev_pb2 as pb
 
 
@@ -125,43 +122,3 @@ def _vip(key: VipKey, vip: ObservedVip, refused: str | None) -> pb.VPPLBVIP:
 
 def _server(address: IPAddress, backend: ObservedBackend) -> pb.VPPLBAS:
     return pb.VPPLBAS(address=str(address), weight=backend.weight, buckets=backend.buckets, flows=backend.flows)
-
-
-def lb_counters(sample: Sample, backends: Mapping[str, BackendStatus]) -> pb.VPPLBCounters:
-    """One sample, in numeric order; an address that no configured backend has comes without a name."""
-    names = names_by_address(backends.values())
-    return pb.VPPLBCounters(
-        taken_at_ns=sample.taken_at_ns,
-        vips=[_vip_counters(key, sample.vips[key]) for key in sorted(sample.vips, key=lambda key: key.order)],
-        backends=[
-            _backend_counters(address, names.get(address, []), sample.backends[address])
-            for address in sorted(sample.backends, key=address_order)
-        ],
-    )
-
-
-def _vip_counters(key: VipKey, vip: VipCounters) -> pb.VPPLBVIPCounters:
-    return pb.VPPLBVIPCounters(
-        prefix=str(key.prefix),
-        protocol=key.protocol_name,
-        port=key.port,
-        next=vip.next,
-        first=vip.first,
-        untracked=vip.untracked,
-        no_server=vip.no_server,
-        fib_packets=vip.route.packets if vip.route else None,
-        fib_bytes=vip.route.bytes if vip.route else None,
-        since_ns=vip.since_ns,
-    )
-
-
-def _backend_counters(address: IPAddress, names: list[str], counters: BackendCounters) -> pb.VPPLBBackendCounters:
-    return pb.VPPLBBackendCounters(
-        backends=names,
-        address=str(address),
-        forwarded_packets=counters.forwarded.packets,
-        forwarded_bytes=counters.forwarded.bytes,
-        direct_packets=counters.direct.packets,
-        direct_bytes=counters.direct.bytes,
-        since_ns=counters.since_ns,
-    )

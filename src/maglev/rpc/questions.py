@@ -3,7 +3,7 @@
 from maglev.core.naming import named
 from maglev.core.status import FrontendStatus, Status
 from maglev.errors import Unavailable
-from maglev.rpc import mapping
+from maglev.rpc import counters, mapping
 from maglev.rpc._pb import maglev_pb2 as pb
 
 _NO_VPP = "is VPP running, and does maglevd's --vpp-api-addr name its socket? maglevd's log says what is wrong"
@@ -55,9 +55,9 @@ def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> pb.VPPLBStat
 
 
 def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> pb.VPPLBCounters:
-    """The newest sample. Raises Unavailable."""
-    if status.sample is not None:
-        return mapping.lb_counters(status.sample, status.health.backends)
+    """The newest sample, of all that VPP's table has. Raises Unavailable."""
+    if status.sample is not None and status.lb is not None:
+        return counters.lb_counters(status.sample, status.lb, status.health.backends)
     if status.vpp is None:
         raise Unavailable("no VPP is connected", hint=_NO_VPP)
     raise Unavailable(

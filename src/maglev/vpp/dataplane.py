@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from operator import itemgetter
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -24,6 +25,7 @@ from maglev.vpp.retvals import NO_SUCH_ENTRY, refusal
 from maglev.vpp.transport import Answer, Ask, Call, Emit
 
 LISTING = "show lb vips verbose"
+K = TypeVar("K")
 SLICE = 256
 """Answers read at a time before others get their turn."""
 
@@ -205,7 +207,7 @@ class LbTable:
         places = _places(reading.listed.vips)
         if places != self._places:
             self._routes = self._looked_up(reading, _slots(reading.listed.vips), answers)
-            self._counted = {prefix: route.index for prefix, route in self._routes.items()}
+            self._counted = _by_index({prefix: route.index for prefix, route in self._routes.items()})
             # Where a look-up told nothing, the next audit is to ask again.
             self._places = places if all(key.prefix in self._counted for key in places) else None
         return Audit(_observed(reading), Indexes(places, self._counted, reading.listed.backends))
@@ -226,7 +228,11 @@ class LbTable:
 
 def _places(listed: Mapping[VipKey, ListedVip]) -> dict[VipKey, int]:
     """The pool index of each VIP."""
-    return {key: vip.index for key, vip in listed.items()}
+    return _by_index({key: vip.index for key, vip in listed.items()})
+
+
+def _by_index(places: Mapping[K, int]) -> dict[K, int]:
+    return dict(sorted(places.items(), key=itemgetter(1)))
 
 
 def _slots(listed: Mapping[VipKey, ListedVip]) -> dict[IPNetwork, frozenset[int]]:
@@ -259,7 +265,7 @@ def _live(answer: tuple[int, str], dumped: Mapping[VipKey, VipKey]) -> _Listed:
         for backend in vip.backends:
             if backend.is_live and seen.setdefault(backend.address, backend.dpo) != backend.dpo:
                 raise ProtocolError("VPP lists a backend with two load-balance indexes", backend=backend.address)
-    return _Listed(live, seen)
+    return _Listed(live, _by_index(seen))
 
 
 def _observed(reading: _Reading) -> Observed:

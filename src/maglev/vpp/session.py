@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import trio
 
-from maglev.core.counters import Indexes, Sample
+from maglev.core.counters import Figures, Indexes
 from maglev.core.events import VppConnected, VppDisconnected, VppUnavailable
 from maglev.core.heartbeat import Heartbeat
 from maglev.core.model import VppInfo
@@ -50,9 +50,9 @@ class Session:
         """The same, but yields each op with its answer as they come, in order, some at a time."""
         return self.table.stream(ops)
 
-    def sample(self, indexes: Indexes, now_ns: int) -> Sample:
+    def read(self, indexes: Indexes, now_ns: int) -> Figures:
         """Read all counters under one epoch, without a word to VPP."""
-        return self.stats.sample(indexes, now_ns)
+        return self.stats.read(indexes, now_ns)
 
     async def cli(self, command: str) -> str:
         """The output of a CLI command."""

@@ -1,20 +1,18 @@
-"""VPP's counters as a Sample: receives the segment's descriptor and drives the compiled reader; never talks to the API.
+"""VPP's counters as Figures: receives the segment's descriptor and drives the compiled reader; never talks to the API.
 
 The only module that touches `maglev._statseg`.
 """
 
-import operator
 import os
 import socket
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import trio
 
 from maglev._statseg import Corrupt, Counter, Gone, Raced, Segment
-from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, Volume
+from maglev.core.counters import Figures, Indexes
 from maglev.errors import ProtocolError, Unavailable
 
 BOOTTIME = "/sys/boottime"
@@ -33,8 +31,6 @@ ROUTE_VIA = "/net/route/via"
 """Of VPP's FIB: combined, by load-balance index; what was routed to a prefix, and what its load-balance sent on."""
 
 _MAX_FDS = 4
-
-K = TypeVar("K")
 
 
 class Stats:
@@ -61,13 +57,13 @@ class Stats:
         with _named_errors():
             return self._segment.scalar(self._heartbeat)
 
-    def sample(self, indexes: Indexes, now_ns: int) -> Sample:
+    def read(self, indexes: Indexes, now_ns: int) -> Figures:
         """Read all counters at `indexes` under one epoch; a counter that is not there yet is zero."""
         if self._buffers.indexes is not indexes:
             self._buffers = _Buffers(indexes)
         with _named_errors():
             self._segment.sum(self._buffers.requests)
-        return self._buffers.as_sample(now_ns, self.boottime_ns)
+        return self._buffers.as_figures(now_ns, self.boottime_ns)
 
     def close(self) -> None:
         """Unmap; closing twice is fine."""
@@ -75,39 +71,30 @@ class Stats:
 
 
 class _Buffers:
-    """What the reader takes and fills for one set of indexes, used again for every sample of it."""
+    """What the reader takes and fills for one set of indexes, used again for every reading by it."""
 
     def __init__(self, indexes: Indexes) -> None:
         self.indexes = indexes
-        # In the order of the table, which is the quickest to read: neighbours share pages.
-        self._vips = _by_index(indexes.vips)
-        self._routes = _by_index(indexes.routes)
-        self._backends = _by_index(indexes.backends)
-        vips = array("Q", [UNMATCHED, *self._vips.values()])
-        backends = array("Q", self._backends.values())
-        to = array("Q", self._routes.values()) + backends
+        self._routes = len(indexes.routes)
+        vips = array("Q", [UNMATCHED, *indexes.vips.values()])
+        backends = array("Q", indexes.backends.values())
+        to = array("Q", indexes.routes.values()) + backends
         self._lb = [array("Q", bytes(8 * len(vips))) for _ in LB_COUNTERS]
         self._to = array("Q", bytes(16 * len(to)))
         self._via = array("Q", bytes(16 * len(backends)))
         self.requests = [(Counter(name), vips, out) for name, out in zip(LB_COUNTERS, self._lb, strict=True)]
         self.requests += [(Counter(ROUTE_TO), to, self._to), (Counter(ROUTE_VIA), backends, self._via)]
 
-    def as_sample(self, now_ns: int, boottime_ns: int) -> Sample:
-        to, via = _volumes(self._to), _volumes(self._via)
-        routes = dict(zip(self._routes, to, strict=False))  # the backends' part of `to` is behind the routes'
-        direct = to[len(routes) :]
-        lb = [column[1:] for column in self._lb]  # what nobody serves is ahead of the VIPs
-        return Sample(
+    def as_figures(self, now_ns: int, boottime_ns: int) -> Figures:
+        """Copies, as what is filled will be filled again."""
+        packets, octets = self._to[::2], self._to[1::2]
+        return Figures(
             taken_at_ns=now_ns,
             boottime_ns=boottime_ns,
-            vips={
-                key: VipCounters(index, next_, first, untracked, no_server, routes.get(key.prefix))
-                for (key, index), next_, first, untracked, no_server in zip(self._vips.items(), *lb, strict=True)
-            },
-            backends={
-                address: BackendCounters(index, forwarded, direct)
-                for (address, index), forwarded, direct in zip(self._backends.items(), via, direct, strict=True)
-            },
+            indexes=self.indexes,
+            vips=tuple(column[1:] for column in self._lb),
+            routes=(packets[: self._routes], octets[: self._routes]),
+            backends=(self._via[::2], self._via[1::2], packets[self._routes :], octets[self._routes :]),
             unmatched_packets=sum(column[0] for column in self._lb),
         )
 
@@ -151,14 +138,6 @@ async def _receive_fd(path: str) -> int:
     if not fds:
         raise ProtocolError("the stats socket handed over no descriptor", path=path, hint="is this VPP's stats socket?")
     return fds[0]
-
-
-def _by_index(places: Mapping[K, int]) -> dict[K, int]:
-    return dict(sorted(places.items(), key=operator.itemgetter(1)))
-
-
-def _volumes(pairs: "array[int]") -> list[Volume]:
-    return list(map(Volume, pairs[::2], pairs[1::2]))
 
 
 @contextmanager

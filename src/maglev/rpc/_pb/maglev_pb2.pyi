@@ -260,17 +260,23 @@ class GetVPPLBCountersRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VPPLBCounters(_message.Message):
-    __slots__ = ("taken_at_ns", "vips", "backends")
+    __slots__ = ("taken_at_ns", "vips", "backends", "unmatched_packets", "unmatched_since_ns", "audited_at_ns")
     TAKEN_AT_NS_FIELD_NUMBER: _ClassVar[int]
     VIPS_FIELD_NUMBER: _ClassVar[int]
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    UNMATCHED_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    UNMATCHED_SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
     taken_at_ns: int
     vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIPCounters]
     backends: _containers.RepeatedCompositeFieldContainer[VPPLBBackendCounters]
-    def __init__(self, taken_at_ns: _Optional[int] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIPCounters, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[VPPLBBackendCounters, _Mapping]]] = ...) -> None: ...
+    unmatched_packets: int
+    unmatched_since_ns: int
+    audited_at_ns: int
+    def __init__(self, taken_at_ns: _Optional[int] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIPCounters, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[VPPLBBackendCounters, _Mapping]]] = ..., unmatched_packets: _Optional[int] = ..., unmatched_since_ns: _Optional[int] = ..., audited_at_ns: _Optional[int] = ...) -> None: ...
 
 class VPPLBVIPCounters(_message.Message):
-    __slots__ = ("prefix", "protocol", "port", "next", "first", "untracked", "no_server", "fib_packets", "fib_bytes", "since_ns")
+    __slots__ = ("prefix", "protocol", "port", "next", "first", "untracked", "no_server", "fib_packets", "fib_bytes", "since_ns", "fib_since_ns", "application_servers")
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
@@ -281,6 +287,8 @@ class VPPLBVIPCounters(_message.Message):
     FIB_PACKETS_FIELD_NUMBER: _ClassVar[int]
     FIB_BYTES_FIELD_NUMBER: _ClassVar[int]
     SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    FIB_SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_SERVERS_FIELD_NUMBER: _ClassVar[int]
     prefix: str
     protocol: str
     port: int
@@ -291,7 +299,9 @@ class VPPLBVIPCounters(_message.Message):
     fib_packets: int
     fib_bytes: int
     since_ns: int
-    def __init__(self, prefix: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., next: _Optional[int] = ..., first: _Optional[int] = ..., untracked: _Optional[int] = ..., no_server: _Optional[int] = ..., fib_packets: _Optional[int] = ..., fib_bytes: _Optional[int] = ..., since_ns: _Optional[int] = ...) -> None: ...
+    fib_since_ns: int
+    application_servers: _containers.RepeatedCompositeFieldContainer[VPPLBAS]
+    def __init__(self, prefix: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., next: _Optional[int] = ..., first: _Optional[int] = ..., untracked: _Optional[int] = ..., no_server: _Optional[int] = ..., fib_packets: _Optional[int] = ..., fib_bytes: _Optional[int] = ..., since_ns: _Optional[int] = ..., fib_since_ns: _Optional[int] = ..., application_servers: _Optional[_Iterable[_Union[VPPLBAS, _Mapping]]] = ...) -> None: ...
 
 class VPPLBBackendCounters(_message.Message):
     __slots__ = ("backends", "address", "forwarded_packets", "forwarded_bytes", "direct_packets", "direct_bytes", "since_ns")

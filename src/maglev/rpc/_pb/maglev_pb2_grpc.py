@@ -205,7 +205,7 @@ class MaglevServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVPPLBCounters(self, request, context):
-        """The newest sample of VPP's counters, all read at one moment. UNAVAILABLE while there is none.
+        """The newest sample of VPP's counters, all read at one moment. UNAVAILABLE while there is none, as without VPP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
