@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import math
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -27,6 +28,7 @@ class Work:
         monkeypatch.setattr(asyncio, "sleep", self.rest)
 
     async def rest(self, seconds: float) -> None:
+        seconds = math.ceil(seconds * 1000 - 0.01) / 1000  # as asyncio does
         self.done.append(f"rest {seconds * 1000:.0f} ms")
         self.now_s += seconds
         await self._sleep(0)

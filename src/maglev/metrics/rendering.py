@@ -14,6 +14,7 @@ from maglev.metrics.exposition import Block, Made, Page
 from maglev.metrics.negotiation import Form
 
 _TURN_S = 0.001
+_ROUNDED_UP_S = 0.0005  # asyncio sleeps whole milliseconds: a rest of 1.05 would be one of 2
 _GZIP_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255])  # RFC 1952: deflate, no name, no time, fastest, any system
 _GZIP_LAST = bytes([3, 0])  # RFC 1951: a last block without anything in it
 
@@ -68,7 +69,7 @@ class _Turn:
         held_s = time.perf_counter() - self._began_s - self.free_s
         if held_s >= _TURN_S:
             self._cpu_s += time.thread_time() - self._cpu_began_s
-            await asyncio.sleep(max(held_s - self.free_s, 0.0))
+            await asyncio.sleep(max(held_s - self.free_s - _ROUNDED_UP_S, 0.0))
             self._begin()
 
     def end(self) -> float:
