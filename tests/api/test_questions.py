@@ -256,7 +256,7 @@ def test_counters_lie_between_what_vpp_says_before_and_after(shared: Site, clien
         for field, by_vpp in COUNTERS.items():
             assert before[name]["counters"][by_vpp] <= vip[field] <= after[name]["counters"][by_vpp], (name, field)
         assert vip["fib_bytes"] > vip["fib_packets"]
-        assert 0 < vip["since_ns"] < told["taken_at_ns"]
+        assert vip["since_ns"] < told["taken_at_ns"]
     by_address = {each["address"]: each for each in told["backends"]}
     assert {address: each["backends"] for address, each in by_address.items()} == {
         "127.0.0.1": ["web1", "web2"],
@@ -268,4 +268,4 @@ def test_counters_lie_between_what_vpp_says_before_and_after(shared: Site, clien
         is_used = address in ("127.0.0.1", "2001:db8:1::6")
         assert (each["forwarded_bytes"] > each["forwarded_packets"]) is (each["forwarded_packets"] > 0) is is_used
         assert (each["direct_bytes"] > each["direct_packets"]) is (each["direct_packets"] > 0)
-        assert 0 < each["since_ns"] < told["taken_at_ns"]
+        assert each["since_ns"] < told["taken_at_ns"]

@@ -75,8 +75,17 @@ def test_a_vpp_that_dies_takes_its_answers_with_it_and_its_waiting_callers_are_t
             waiting.result()
         assert failed.value.code() is StatusCode.UNAVAILABLE
         assert failed.value.details() == "VPP was lost meanwhile; maglevd syncs by itself once it is back"
+        until(lambda: not has_vpp(client), lambda: "the rest of maglevd to hear of it")
         for rpc in OF_VPP:
             assert client.refused(rpc, StatusCode.UNAVAILABLE).startswith("no VPP is connected")
+
+
+def has_vpp(client: Client) -> bool:
+    try:
+        client("GetVPPInfo")
+    except grpc.RpcError:
+        return False
+    return True
 
 
 FRONTENDS = 2000
