@@ -58,19 +58,38 @@ def fields_of(event: Event) -> dict[str, object]:
     if isinstance(event, ConfChange):
         flows = "every flow is dropped" if event.drops_flows else "none is dropped"
         return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}
-    for field in dataclasses.fields(event):
-        if field.name in ("at_ns", "rank", "direction"):  # told by the line's time, its level and its name
-            continue
-        value = getattr(event, field.name)
-        name = {"before": "from", "after": "to"}.get(field.name, field.name)
-        if field.name == "op":
+    for attribute, name in _names(type(event)):
+        value = getattr(event, attribute)
+        if attribute == "op":
             fields[name] = describe(value)
-        elif dataclasses.is_dataclass(value):
-            inner = (part.name for part in dataclasses.fields(value) if not part.name.endswith("_ns"))
-            fields |= {name: getattr(value, name) for name in inner}
+        elif inner := _inner_names(type(value)):
+            for part in inner:
+                fields[part] = getattr(value, part)
         else:
             fields[name] = value
     return fields
+
+
+_KEPT: dict[type, Sequence[tuple[str, str]]] = {}  # at debug these are asked for thousands of times a second
+_KEPT_INNER: dict[type, Sequence[str]] = {}
+
+
+def _names(kind: type[Event]) -> Sequence[tuple[str, str]]:
+    """The attributes that are told, and as what."""
+    if kind not in _KEPT:
+        words = {"before": "from", "after": "to"}
+        # The rest is told by the line's time, its level and its name.
+        told = [each.name for each in dataclasses.fields(kind) if each.name not in ("at_ns", "rank", "direction")]
+        _KEPT[kind] = [(name, words.get(name, name)) for name in told]
+    return _KEPT[kind]
+
+
+def _inner_names(kind: type) -> Sequence[str]:
+    """Of a value within an event, what is told of it in its stead; nothing if it is told itself."""
+    if kind not in _KEPT_INNER:
+        parts = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+        _KEPT_INNER[kind] = [part.name for part in parts if not part.name.endswith("_ns")]
+    return _KEPT_INNER[kind]
 
 
 def _some(things: Sequence[str]) -> str:

@@ -55,6 +55,8 @@ def value_of(value: object) -> Value:
     """What a field is in a record: numbers, booleans and None are themselves, anything else is its words."""
     if value is None or isinstance(value, bool):
         return value
+    if type(value) is str and len(value) <= MAX_TEXT and value.isascii():  # nearly all there is
+        return value
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, int):

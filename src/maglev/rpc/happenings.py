@@ -19,6 +19,7 @@ from maglev.errors import ConfigError
 from maglev.rpc._pb import maglev_pb2 as pb
 
 _LEVELS = {level.name.lower(): level for level in Level}
+_WORDS = {level: word for word, level in _LEVELS.items()}
 _REMOVED = "removed"
 """Of a frontend, which has no such state: what is not configured has none."""
 
@@ -71,7 +72,7 @@ def message(happening: Event | Record) -> bytes:
     """The message of what `is_wanted` by somebody."""
     match happening:
         case Record():
-            return pb.Event(log=_log(happening)).SerializeToString()
+            return _log(happening)
         case BackendTransition(name, address, before, after, code, detail, at_ns):
             return _backend(at_ns, name, str(address), before.word, after.word, code, detail)
         case BackendAdded(name, address, state, at_ns):
@@ -117,17 +118,20 @@ def _frontend(at_ns: int, name: str, before: str, after: str) -> bytes:
     return pb.Event(frontend=pb.FrontendEvent(at_ns=at_ns, frontend=name, **words)).SerializeToString()
 
 
-def _log(record: Record) -> pb.LogEvent:
-    return pb.LogEvent(
-        at_ns=record.at_ns,
-        level=record.level.name.lower(),
-        name=record.name,
-        fields={key: _text(value) for key, value in record.fields.items()},
-    )
+def _log(record: Record) -> bytes:
+    event = pb.Event()
+    log = event.log
+    log.at_ns, log.level, log.name = record.at_ns, _WORDS[record.level], record.name
+    fields = log.fields
+    for key, value in record.fields.items():
+        fields[key] = _text(value)
+    return event.SerializeToString()
 
 
 def _text(value: Value) -> str:
     """As JSON writes it, but texts without quotes."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # protobuf takes no lone surrogates
-    return json.dumps(value)
+        return value
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    return repr(value)
