@@ -18,6 +18,7 @@ from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.vpp.session import Session
 from tests.control.fakes import VIP2, frontend
+from tests.rpc.parts import whole
 from tests.trouble.bench import Bench
 from tests.trouble.tables import FRONTENDS, PLANS, RECREATED, health
 
@@ -61,7 +62,7 @@ class Counting(Bench):
         """What GetVPPLBCounters says."""
         vpp = self.session.info if self.session else None
         status = Status(HealthStatus(), vpp, self.lb, self.sample)
-        return questions.get_vpp_lb_counters(status, pb.GetVPPLBCountersRequest())
+        return whole(questions.get_vpp_lb_counters(status, pb.GetVPPLBCountersRequest()))
 
 
 @pytest.fixture
