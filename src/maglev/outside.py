@@ -19,6 +19,7 @@ from maglev.metrics.own import Audience
 from maglev.options import Options
 from maglev.rpc import server
 from maglev.rpc.hub import Hub, Mark
+from maglev.rpc.pace import Leftover
 from maglev.serving import Start
 
 AWAKE_WITHIN_S = 5.0  # since the last beat of trio's loop, of which there are twenty a second
@@ -36,12 +37,14 @@ class Outside:
         self._counters = counters
         self._trio = trio.lowlevel.current_trio_token()
         self._beat_at_s = time.monotonic()
-        self.hub = Hub(self._mark_soon, logs.feed_from)
+        self._leftover = Leftover()
+        self.hub = Hub(self._mark_soon, logs.feed_from, share=lambda: self._leftover.share)
         logs.feed(self.hub.publish)
 
     def beat(self) -> None:
         """The loop runs."""
         self._beat_at_s = time.monotonic()
+        self._leftover.beat()
 
     def servers(self) -> list[Start]:
         """What the options ask for."""

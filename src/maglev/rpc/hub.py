@@ -61,7 +61,10 @@ class _Group:
 
 
 class Hub:
-    """`ask` has the owner of the states publish a Mark soon; `listening` is told what log level is wanted now."""
+    """`ask` has the owner of the states publish a Mark soon; `listening` is told what log level is wanted now.
+
+    `share` is of `rpc.pace`.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Hub:
         kept: int = KEPT,
         inbox: int = INBOX,
         watchers: int = WATCHERS,
+        share: Callable[[], float] = lambda: 0.5,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._ask = ask
@@ -79,7 +83,7 @@ class Hub:
         self._inbox: deque[Happening] = deque()
         self._next_look: asyncio.Handle | None = None  # into the inbox
         self._look_every_s = look_every_s
-        self._pace = Pace()
+        self._pace = Pace(share)
         self._is_spilt = False
         self._groups: dict[Wants, _Group] = {}
         self._newcomers: list[tuple[_Group, asyncio.Future[tuple[HealthStatus, int]]]] = []
