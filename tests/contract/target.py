@@ -63,7 +63,7 @@ class Client:
     """vpp_papi's own client and stats reader, with its own transport, and shorthands for what the tests ask."""
 
     def __init__(self, api_path: str, stats_path: str) -> None:
-        self.api_path = api_path
+        self.api_path, self.stats_path = api_path, stats_path
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # vpp_papi opens its bundled file in an old way
             self.papi = VPPApiClient(bootstrapapi=True, server_address=api_path, async_thread=False)

@@ -228,6 +228,23 @@ async def test_ports_of_one_prefix_share_their_route(session: Session) -> None:
     assert left.routes == both.routes
 
 
+async def test_maps_of_indexes_that_an_audit_finds_again_are_the_very_same(session: Session) -> None:
+    await done(session, add(WEB), add(DNS), AddBackend(WEB, ONE, 1), AddBackend(DNS, TWO, 1))
+    first = (await session.audit()).indexes
+    second = (await session.audit()).indexes
+    await done(session, add(TLS))
+    third = (await session.audit()).indexes
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert (second.vips, second.routes, second.backends) == (first.vips, first.routes, first.backends)
+    assert second.vips is first.vips
+    assert second.routes is first.routes
+    assert second.backends is third.backends is first.backends
+    assert third.vips.keys() == {*first.vips, TLS}
+
+
 async def test_backends_are_counted_at_one_index_over_all_vips(session: Session) -> None:
     await done(session, add(WEB), add(DNS), AddBackend(WEB, ONE, 1), AddBackend(DNS, ONE, 1), AddBackend(DNS, TWO, 1))
 

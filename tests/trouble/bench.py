@@ -15,6 +15,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from maglev.control.cell import Cell
+from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.core.audits import AuditReason
 from maglev.core.desired import Desired
@@ -31,7 +32,7 @@ from maglev.emulator.service import Emulator, EmulatorConfig, serve
 from maglev.emulator.wire import Fields
 from maglev.errors import Refused
 from maglev.vpp.session import Session, connect, keep_connected
-from tests.control.fakes import CONF, Journal, clock
+from tests.control.fakes import CONF, Journal
 from tests.processes import DEADLINE_S
 from tests.trouble.tables import PLANS, RECREATED, as_table, health, table_of, wish_of
 
@@ -47,7 +48,9 @@ class Bench:
         self.api, self.stats = str(directory / "api.sock"), str(directory / "stats.sock")
         self.cell = Cell(health())
         self.journal = Journal()
-        self.reconciler = Reconciler(CONF, SYNC_INTERVAL_S, Warmup(0, 0), self.cell, self.journal, clock())
+        self.reconciler = Reconciler(
+            CONF, SYNC_INTERVAL_S, Warmup(0, 0), self.cell, self.journal, Clock(time.time_ns, lambda: 0.5)
+        )
         self.session: Session | None = None
         self.written: list[tuple[str, Fields]] = []  # what VPP carried out
         self.on_write: Callable[[], None] = lambda: None

@@ -73,7 +73,7 @@ class Indexes:
 
 
 def _shared(new: Mapping[K, int], old: Mapping[K, int]) -> Mapping[K, int]:
-    return old if new == old else new
+    return old if new is old or new == old else new
 
 
 def _without(places: Mapping[K, int], names: Set[K]) -> Mapping[K, int]:

@@ -202,8 +202,11 @@ class Lives:
         )
 
     def _find_routes(self) -> Iterator[None]:
-        at = {prefix: number for number, prefix in enumerate(self._routes.places)}
-        yield
+        at: dict[IPNetwork, int] = {}
+        for number, prefix in enumerate(self._routes.places):
+            at[prefix] = number
+            if number % SLICE == 0:
+                yield
         found: list[int | None] = []
         for number, key in enumerate(self._vips.places, 1):
             found.append(at.get(key.prefix))

@@ -80,6 +80,8 @@ class Api:
                 return listing.show_vips(vpp.lb)
             case ["show", "lb", *_]:
                 return listing.show_lb(vpp.lb, vpp.workers, vpp.uptime_s())
+            case ["show", "ip" | "ip6", "fib", prefix]:
+                return listing.show_fib(vpp.fib, prefix)
             case _:
                 return None
 

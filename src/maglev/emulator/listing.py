@@ -4,10 +4,12 @@ From `format_lb_vip`, `format_lb_vip_detailed` and `format_lb_main` in VPP src/p
 lines lack a line end and show the VIP's port in the wrong byte order.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maglev.emulator import ip46
+from maglev.emulator.fib import Fib
 from maglev.emulator.lb import COUNTER_NAMES, Lb
 from maglev.emulator.sticky import SLOTS
 from maglev.emulator.vip import ANY_PORT, Vip, VipType
@@ -51,6 +53,25 @@ def show_vips(lb: Lb) -> str:
 def show_vips_verbose(lb: Lb, workers: Workers) -> str:
     """`show lb vips verbose`: a block per VIP, each with an empty line behind it."""
     return "".join(f"{line}\n" for vip in lb.vips for line in _detailed(lb, workers, vip))
+
+
+def show_fib(fib: Fib, prefix: str) -> str | None:
+    """`show ip fib` and `show ip6 fib` of one route, as far as it tells its counters; None if there is none."""
+    try:
+        net = ipaddress.ip_network(prefix)
+    except ValueError:
+        return None
+    route = fib.exact(net.version, int(net.network_address), net.prefixlen)
+    if route is None:
+        return None
+    via = fib.via.get(route.index)
+    counted = [("to", fib.to.get(route.index)), *([("via", via)] if via[0] else [])]
+    return (
+        f"ipv{net.version}-VRF:0, fib_index:0\n{net}\n forwarding:   unicast-ip{net.version}-chain\n"
+        f"  [@0]: dpo-load-balance: [proto:ip{net.version} index:{route.index} buckets:1 uRPF:0 "
+        + " ".join(f"{name}:[{packets}:{octets}]" for name, (packets, octets) in counted)
+        + "]\n"
+    )
 
 
 def _brief(vip: Vip) -> str:
