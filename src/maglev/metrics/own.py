@@ -63,7 +63,7 @@ def _family(metric: Metric) -> Family:
 
 def _line(sample: Sample) -> str:
     labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sample.labels.items())
-    return f"{sample.name}{{{labels}}} {sample.value}\n"
+    return f"{sample.name}{{{labels}}} {sample.value}\n" if labels else f"{sample.name} {sample.value}\n"
 
 
 _DURATION = (
