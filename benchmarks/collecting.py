@@ -4,14 +4,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from maglev.daemon import spare_collections
+from maglev import garbage
 
 
 @contextmanager
 def as_maglevd() -> Iterator[None]:
     """What there is when the block begins is not looked at."""
     before = gc.get_threshold()
-    spare_collections()
+    garbage.spare()
     try:
         yield
     finally:

@@ -57,7 +57,7 @@ class Site:
         self._vpp = Process("maglev.emulator", [*sockets, "--traffic", "1000"], folder / "vpp.log")
         self._vpp.until_says("API at")
         words = ["--config", str(config), "--grpc-addr", self.grpc, "--metrics-addr", f"127.0.0.1:{self.port}"]
-        words += ["--vpp-api-addr", str(api), "--vpp-stats-addr", str(stats)]
+        words += ["--vpp-api-addr", str(api), "--vpp-stats-addr", str(stats), "--log-format", "text"]
         self.process = Process("maglev.entry", words, folder / "maglevd.log")
         self.pid = self.process.popen.pid
 

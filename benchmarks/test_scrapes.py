@@ -121,10 +121,10 @@ def test_the_loop_meanwhile(
     before, began, used = lag_of(large.page()), time.perf_counter(), large.cpu_s()
 
     def watched() -> None:
-        if not encoding:
-            time.sleep(WATCHED_S)
-            return
         with large.flapping(0.4):
+            if not encoding:
+                time.sleep(WATCHED_S)
+                return
             scrapes(large.port, round(5 * WATCHED_S), 0.2, encoding, kind)
 
     benchmark.pedantic(watched, rounds=1)

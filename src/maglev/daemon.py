@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import trio
 
-from maglev import __version__, dryrun, logs, probes, signals
+from maglev import __version__, dryrun, garbage, logs, probes, signals
 from maglev.commands import Commands
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
@@ -39,7 +39,6 @@ from maglev.rpc import doors
 from maglev.serving import Serving
 from maglev.vpp.session import Session, keep_connected
 
-FULL_COLLECTION_EVERY_S = 3600.0  # each may hold the loop for 0.1 s and more
 AWAKE_WITHIN_S = 5.0  # the loop beats twenty times a second
 STOP_GRACE_S = 5.0  # for VPP to answer what was written to it when we were asked to stop
 
@@ -74,12 +73,18 @@ class Daemon:
         if options.vpp_api_addr:
             self._counters.warm_at(self._clock.now_ns() + round(lb.startup_max_delay_s * 1e9))
         self._reconciler = Reconciler(
-            lb.conf, lb.sync_interval_s, self._warmup, self._checker.health, self._emit, self._clock
+            lb.conf,
+            lb.sync_interval_s,
+            self._warmup,
+            self._checker.health,
+            self._emit,
+            self._clock,
+            garbage.settled,
         )
         self._commands = Commands(self._operator, self._reloader, self._reconciler, self._emit)
         self._checks = config.healthchecks
         self._outside = Outside(options, self.status, self._commands, self._counters)
-        self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock)
+        self._sampler = Sampler(lb.stats_interval_s, self._reconciler.indexes, self._emit, self._clock, garbage.settled)
 
     def status(self) -> Status:
         """The newest of everything; safe from any thread, as each part is one frozen reference."""
@@ -115,7 +120,7 @@ class Daemon:
                         if self._options.vpp_api_addr:
                             base_nursery.start_soon(self._keep_vpp, name="vpp")
                             serving_nursery.start_soon(self._tell_the_end_of_the_warmup, name="warmup")
-                        serving_nursery.start_soon(_collect_rarely, name="garbage")
+                        serving_nursery.start_soon(garbage.collect_rarely, name="garbage")
                         self._announce()
                         await self._stop_asked.wait()
                         serving_nursery.cancel_scope.cancel()
@@ -215,7 +220,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return EXIT_SYNTAX if faults.is_syntax else EXIT_SEMANTIC
     finally:
         gc.enable()
-        spare_collections()
+        garbage.spare()
     if options.check:
         sys.stdout.write(
             f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
@@ -247,23 +252,6 @@ async def _run(config: Config, options: Options, hangups: Sequence[int]) -> None
     if hangups:  # the file may have changed after it was read
         daemon.reload_soon()
     await daemon.run()
-
-
-def spare_collections() -> None:
-    """Keep garbage collection from holding the loop: what there is by now is no garbage, and what comes is small.
-
-    A full collection takes 0.1 s and more with a large table, one of 8,000 objects some 5 ms. So full ones are
-    rare (`_collect_rarely`): a cycle that outlives two of the others waits for that, some kilobytes for each
-    connection that ended.
-    """
-    gc.freeze()
-    gc.set_threshold(1_000, 8, 1_000_000_000)
-
-
-async def _collect_rarely() -> None:
-    while True:
-        await trio.sleep(FULL_COLLECTION_EVERY_S)
-        gc.collect()
 
 
 def _allow_many_descriptors() -> None:

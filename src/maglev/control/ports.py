@@ -13,6 +13,14 @@ from maglev.errors import Refused
 Emit = Callable[[Event], None]
 """Tells what happened; returns at once and never raises."""
 
+Settled = Callable[[], None]
+"""What was made up to now is no garbage, and much of it: whoever looks for garbage may leave it alone."""
+
+
+def unheeded() -> None:
+    """For those whom that does not concern."""
+
+
 Probe = Callable[[HealthCheck, IPAddress], Awaitable[ProbeResult]]
 """One probe under the check's timeout; every fault of the backend, the network or this machine is a result."""
 

@@ -18,7 +18,7 @@ import trio
 
 from maglev.control.cell import Cell
 from maglev.control.indexing import Indexing
-from maglev.control.ports import Audit, Clock, Dataplane, Emit
+from maglev.control.ports import Audit, Clock, Dataplane, Emit, Settled, unheeded
 from maglev.control.syncs import Synced, Syncs
 from maglev.core.agenda import Agenda
 from maglev.core.audits import AuditPace, AuditReason
@@ -85,7 +85,9 @@ class Reconciler:
         health: Cell[HealthStatus],
         emit: Emit,
         clock: Clock,
+        settled: Settled = unheeded,
     ) -> None:
+        self._settled = settled
         self._conf = conf
         self._sync_interval_s = sync_interval_s
         self._warmup = warmup
@@ -240,12 +242,14 @@ class Reconciler:
         )
         work.told_interval_s = max(work.told_interval_s, work.pace.interval_s)
         for _ in work.agenda.audited(reading.audit.observed):
+            self._settled()
             await trio.lowlevel.checkpoint()
         self._indexing.audited(reading.audit.indexes, reading.begun_at_ns, work.agenda.moved)
 
     async def _plan(self, work: _Work) -> None:
         work.agenda.look(self._health.value, self._elapsed_s(), trio.current_time())
         for _ in work.agenda.plan():
+            self._settled()
             await trio.lowlevel.checkpoint()
         if work.agenda.drift:
             self._emit(Drift(tuple(work.agenda.drift)))
@@ -308,6 +312,7 @@ class Reconciler:
                     self._tell(work)
 
     def _publish(self, work: _Work) -> None:
+        self._settled()
         agenda = work.agenda
         if agenda.shadow is not None:
             conf_refused, vips_refused = agenda.refused()

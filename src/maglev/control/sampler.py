@@ -7,7 +7,7 @@ than none. Reading takes about a millisecond; what is made of it then, in slices
 import trio
 
 from maglev.control.cell import Cell
-from maglev.control.ports import Clock, Emit, Stats
+from maglev.control.ports import Clock, Emit, Settled, Stats, unheeded
 from maglev.core.counters import Indexes, Sample
 from maglev.core.events import SampleFailed
 from maglev.core.lives import Lives
@@ -19,7 +19,15 @@ MAX_FAILURES = 3  # in a row, before the session is given up
 class Sampler:
     """The only writer of the cell `sample`, which is None while there is no session."""
 
-    def __init__(self, interval_s: float, indexes: Cell[Indexes | None], emit: Emit, clock: Clock) -> None:
+    def __init__(
+        self,
+        interval_s: float,
+        indexes: Cell[Indexes | None],
+        emit: Emit,
+        clock: Clock,
+        settled: Settled = unheeded,
+    ) -> None:
+        self._settled = settled
         self._interval_s = interval_s
         self._indexes = indexes
         self._emit = emit
@@ -55,6 +63,7 @@ class Sampler:
                         raise
                 else:
                     for _ in self._lives.fold(figures):
+                        self._settled()
                         await trio.lowlevel.checkpoint()
                     if self._indexes.value != indexes:  # what has been written since is not to be told by old figures
                         continue
