@@ -65,6 +65,7 @@ class Outside:
             reflection=self._options.reflection,
         )
         stack.push_async_callback(grpc_server.stop, 1.0)
+        stack.callback(self.hub.end)  # before that: a watcher would wait for the end of the grace
 
     async def _serve_metrics(self, stack: AsyncExitStack) -> None:
         page = registry_for(self._status, self._counters, lambda: Audience(self.hub.watchers, self.hub.resyncs))
@@ -86,7 +87,7 @@ class Outside:
         with suppress(trio.RunFinishedError):
             self._trio.run_sync_soon(note)
 
-    def _mark_soon(self) -> None:
+    def _mark_soon(self, asked: int) -> None:
         """Have watchers told the present health; asked on the serving loop, done between two steps of trio's."""
         with suppress(trio.RunFinishedError):
-            self._trio.run_sync_soon(lambda: self.hub.publish(Mark(self._status().health)))
+            self._trio.run_sync_soon(lambda: self.hub.publish(Mark(self._status().health, asked)))

@@ -60,7 +60,8 @@ def test_an_order_is_seen_as_transition_record_and_audit_in_their_order(site: Si
 def test_the_audit_record_in_the_stream_is_that_of_the_log(site: Site) -> None:
     with running("maglev.entry", [*site.arguments, "--vpp-api-addr", ""], site.log) as maglevd:
         maglevd.until_says("to=up")
-        with watching(site, pb.WatchRequest(log_level="info", backend=False, frontend=False)) as events:
+        with watching(site, pb.WatchRequest(log_level="info", frontend=False)) as events:
+            assert next(events).backend.to == "up"  # from here on it watches
             rest = (event for event in events if event.log.name == "audit")
             site.call("PauseBackend", pb.BackendRequest(name="a"), pb.BackendInfo)
             audit = next(rest).log

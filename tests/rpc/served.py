@@ -38,7 +38,7 @@ class Deaf:
 
 def answering(status: Callable[[], Status], commands: Commands | None = None) -> server.Served:
     """Answers from `status`; whoever watches is told its health at once."""
-    hub = Hub(lambda: hub.publish(Mark(status().health)), lambda _: None)
+    hub = Hub(lambda asked: hub.publish(Mark(status().health, asked)), lambda _: None)
     return server.Served(status, commands or Deaf(), hub, is_awake=lambda: True)
 
 

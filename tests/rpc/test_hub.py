@@ -1,156 +1,20 @@
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from maglev.core.events import BackendTransition, LoopStalled
-from maglev.core.health import Health, State
+from maglev.core.events import LoopStalled
+from maglev.core.health import State
 from maglev.core.level import Level
 from maglev.core.record import Record
-from maglev.core.status import HealthStatus
-from maglev.errors import Overloaded
+from maglev.core.status import BackendStatus, HealthStatus
+from maglev.errors import Overloaded, Unavailable
+from maglev.rpc import happenings
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.happenings import Wants
-from maglev.rpc.hub import Hub, Mark
-from tests.rpc import statuses
-
-BACKENDS = Wants(log=None, backend=True, frontend=False)
-NAMES = ("web1", "web2", "web3")
-STATES = (State.UP, State.DOWN)
-
-
-class World:
-    """Owns the states of three backends, as trio's thread does, and marks them in the stream when it likes to."""
-
-    def __init__(self, kept: int = 8, inbox: int = 1000, watchers: int = 10) -> None:
-        self.states = dict.fromkeys(NAMES, State.UNKNOWN)
-        self.asked = 0
-        self.levels: list[Level | None] = []
-        self.hub = Hub(self._ask, self.levels.append, kept=kept, inbox=inbox, watchers=watchers, look_every_s=0.0)
-
-    def _ask(self) -> None:
-        self.asked += 1
-
-    def mark(self) -> None:
-        if self.asked:
-            self.asked = 0
-            self.hub.publish(Mark(self.health))
-
-    @property
-    def health(self) -> HealthStatus:
-        known = statuses.HEALTH.backends["web1"]
-        return HealthStatus(
-            {
-                name: replace(known, backend=replace(known.backend, name=name), health=Health(state, 0))
-                for name, state in self.states.items()
-            }
-        )
-
-    def move(self, name: str, state: State) -> None:
-        before, self.states[name] = self.states[name], state
-        self.hub.publish(BackendTransition(name, ip_address("10.0.0.1"), before, state, "L7OK", "", 1))
-
-
-class Watcher:
-    """Reads a message for each permit that it has, and keeps what it read."""
-
-    def __init__(self, world: World, wants: Wants = BACKENDS, permits: int = 1_000_000) -> None:
-        self.read: list[pb.Event] = []
-        self._permits, self._more = asyncio.Semaphore(permits), asyncio.Event()
-        self.task = asyncio.create_task(self._run(world.hub.watch(wants)))
-
-    def permit(self, count: int) -> None:
-        for _ in range(count):
-            self._permits.release()
-
-    async def _run(self, events: AsyncGenerator[bytes, None]) -> None:
-        while True:
-            await self._permits.acquire()
-            self.read.append(pb.Event.FromString(await anext(events)))
-            self._more.set()
-
-    async def until(self, count: int) -> None:
-        """Until it has read so many."""
-        while len(self.read) < count:
-            self._more.clear()
-            await self._more.wait()
-
-    async def end(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-async def quiet() -> None:
-    """Let the loop run until nothing that is ready is left: no chain of ours is longer."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
-def folded(events: list[pb.Event]) -> tuple[dict[str, str], int]:
-    """The states by a watcher's account, each step of which must fit the one before; and how many it lost."""
-    states: dict[str, str] = {}
-    lost = 0
-    for event in events:
-        if event.HasField("resync"):
-            lost += event.resync.lost
-            states = {}
-            continue
-        backend = event.backend
-        before = getattr(backend, "from")
-        assert states.get(backend.backend, before) == before, "something is missing, or came twice"
-        states[backend.backend] = backend.to
-    return states, lost
-
-
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("move"), st.sampled_from(NAMES), st.sampled_from(STATES)),
-        st.tuples(st.just("join"), st.just(""), st.just(State.UP)),
-        st.tuples(st.just("mark"), st.just(""), st.just(State.UP)),
-        st.tuples(st.just("run"), st.just(""), st.just(State.UP)),
-        st.tuples(st.just("read"), st.just(""), st.just(State.UP)),
-    ),
-    max_size=60,
-)
-
-
-@given(steps)
-def test_every_watcher_knows_all_states_in_the_end_whenever_it_came_and_however_slowly_it_read(
-    script: list[tuple[str, str, State]],
-) -> None:
-    async def main() -> None:
-        world, watchers = World(kept=4), list[Watcher]()
-        for what, name, state in script:
-            match what:
-                case "move":
-                    world.move(name, state)
-                case "join" if len(watchers) < 3:
-                    watchers.append(Watcher(world, permits=0))
-                case "mark":
-                    world.mark()
-                case "run":
-                    await quiet()
-                case "read":
-                    for watcher in watchers:
-                        watcher.permit(2)
-        for watcher in watchers:
-            watcher.permit(10_000)
-        for _ in range(3):  # one who fell behind asks for another mark
-            await quiet()
-            world.mark()
-        await quiet()
-        for watcher in watchers:
-            states, _ = folded(watcher.read)
-            assert states == {name: state.word for name, state in world.states.items()}
-            await watcher.end()
-        assert world.hub.watchers == 0
-
-    asyncio.run(main())
+from maglev.rpc.hub import BATCH, Mark
+from tests.rpc.world import BACKENDS, EVERYTHING, NAMES, STATES, Watcher, World, folded, quiet
 
 
 def moves(events: list[pb.Event]) -> list[str]:
@@ -321,6 +185,147 @@ def test_what_many_threads_tell_comes_whole_and_each_one_in_order() -> None:
             await watcher.until(4 * 500)
         for who in range(4):
             assert [e.log.at_ns for e in watcher.read if e.log.name == str(who)] == list(range(500))
+        await watcher.end()
+
+    asyncio.run(main())
+
+
+def test_the_log_may_be_lost_and_no_transition_with_it() -> None:
+    async def main() -> None:
+        world = World(kept=4)
+        slow = Watcher(world, EVERYTHING, permits=3)
+        await quiet()
+        world.mark()
+        await quiet()
+        for turn in range(3):
+            for _ in range(100):
+                world.log()
+            world.move("web1", STATES[turn % 2])
+            await quiet()
+        slow.permit(100)
+        await quiet()
+
+        rest = slow.read[3:]
+        (resync,) = [event.resync for event in rest if event.HasField("resync")]
+        assert (resync.lost, resync.log_only) == (296, True)
+        assert sum(event.HasField("log") for event in rest) == 4
+        assert [event.backend.to for event in rest if event.HasField("backend")] == ["up", "down", "up"]
+        assert world.asked == 0  # nothing has to begin again
+        await slow.end()
+
+    asyncio.run(main())
+
+
+def test_a_mark_that_was_left_behind_is_nobodys_present() -> None:
+    async def main() -> None:
+        world = World()
+        first = Watcher(world)
+        await quiet()
+        await first.end()
+        world.hub._inbox.append(Mark(world.health, 1))  # by a thread that looked for watchers before the last one left
+        world.move("web1", State.UP)
+        second = Watcher(world)
+        world.hub._inbox.append(Mark(HealthStatus(), 1))
+        await quiet()
+        assert second.read == []
+        world.mark()
+        await quiet()
+        assert [event.backend.to for event in second.read] == ["up", "unknown", "unknown"]
+        await second.end()
+
+    asyncio.run(main())
+
+
+def test_who_asks_for_batches_gets_the_same_in_few_messages() -> None:
+    async def main() -> None:
+        world = World(kept=1000)
+        batched = Watcher(world, replace(EVERYTHING, frontend=False, batch=True))
+        single = Watcher(world, replace(EVERYTHING, frontend=False))
+        await quiet()
+        world.mark()
+        for turn in range(300):
+            world.log()
+            world.move("web1", STATES[turn % 2])
+        await quiet()
+        await single.until(603)
+        await quiet()
+
+        events = [each for message in batched.read for each in message.batch.events or [message]]
+        assert events == single.read
+        assert len(batched.read) < 60
+        assert all(len(message.batch.events) <= BATCH for message in batched.read)
+        for watcher in (batched, single):
+            await watcher.end()
+
+    asyncio.run(main())
+
+
+def test_the_present_is_made_once_for_all_who_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    standing = happenings._standing
+
+    def counted(status: BackendStatus) -> pb.BackendEvent:
+        made.append(status.backend.name)
+        return standing(status)
+
+    monkeypatch.setattr(happenings, "_standing", counted)
+
+    async def main() -> None:
+        world = World()
+        watchers = [Watcher(world, permits=number) for number in (1, 100, 2)]
+        await quiet()
+        world.mark()
+        await quiet()
+        for watcher in watchers:
+            watcher.permit(100)
+        await quiet()
+        assert [len(watcher.read) for watcher in watchers] == [3, 3, 3]
+        for watcher in watchers:
+            await watcher.end()
+
+    asyncio.run(main())
+
+    assert made == list(NAMES)
+
+
+def test_at_the_end_all_leave_also_those_who_wait_for_their_mark() -> None:
+    async def main() -> None:
+        world = World()
+        begun = Watcher(world)
+        await quiet()
+        world.mark()
+        await quiet()
+        waiting = Watcher(world)
+        await quiet()
+        world.hub.end()
+        for watcher in (begun, waiting, Watcher(world)):
+            with pytest.raises(Unavailable, match="maglevd is stopping"):
+                await asyncio.wait_for(watcher.task, 30)
+        assert world.hub.watchers == 0
+
+    asyncio.run(main())
+
+
+def test_a_happening_that_breaks_us_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> bytes:
+        raise RuntimeError("a fault of ours")
+
+    async def main() -> None:
+        faults: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+        world = World()
+        watcher = Watcher(world)
+        await quiet()
+        world.mark()
+        await quiet()
+        with monkeypatch.context() as patch:
+            patch.setattr(happenings, "message", broken)
+            world.move("web1", State.UP)
+            await quiet()
+        world.move("web1", State.DOWN)
+        await quiet()
+        assert len(faults) == 1
+        assert watcher.read[-1].backend.to == "down"
         await watcher.end()
 
     asyncio.run(main())

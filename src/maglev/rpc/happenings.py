@@ -1,8 +1,9 @@
 """What happens -> messages of the event stream, serialized, plain functions; must not know who gets them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from maglev.core.events import (
     BackendAdded,
@@ -26,11 +27,45 @@ _REMOVED = "removed"
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What a watcher wants: log records from level `log` upwards, None for none."""
+    """What a watcher wants: log records from level `log` upwards, None for none; with `batch`, many in one message."""
 
     log: Level | None
     backend: bool
     frontend: bool
+    batch: bool = False
+
+    @property
+    def parts(self) -> Sequence["Wants"]:
+        """The same in two: the log, and states."""
+        log = (Wants(self.log, backend=False, frontend=False),) if self.log is not None else ()
+        states = (Wants(None, self.backend, self.frontend),) if self.backend or self.frontend else ()
+        return log + states
+
+
+TOLD = (Record, BackendTransition, BackendAdded, FrontendTransition, FrontendAdded, FrontendRemoved)
+"""All that anybody can want."""
+
+
+class Present:
+    """The present states as messages, made once for all who get them, as they are read."""
+
+    def __init__(self, health: HealthStatus) -> None:
+        self.health = health
+        self._made: dict[tuple[bool, bool], tuple[list[bytes], Iterator[bytes]]] = {}
+
+    def messages(self, wants: Wants) -> Iterator[bytes]:
+        """Those that are wanted, in the order of the configuration."""
+        kinds = wants.backend, wants.frontend
+        if kinds not in self._made:
+            self._made[kinds] = [], present(self.health, wants)
+        made, rest = self._made[kinds]
+        for place in count():
+            if place == len(made):
+                message = next(rest, None)
+                if message is None:
+                    return
+                made.append(message)
+            yield made[place]
 
 
 def wants(request: pb.WatchRequest) -> Wants:
@@ -42,6 +77,7 @@ def wants(request: pb.WatchRequest) -> Wants:
         log=_LEVELS[level] if request.log or not request.HasField("log") else None,
         backend=request.backend or not request.HasField("backend"),
         frontend=request.frontend or not request.HasField("frontend"),
+        batch=request.batch,
     )
 
 
@@ -87,9 +123,32 @@ def message(happening: Event | Record) -> bytes:
             raise TypeError(f"nobody can want {happening!r}")
 
 
-def resync(lost: int) -> bytes:
+def resync(lost: int, *, log_only: bool) -> bytes:
     """The word for a watcher that lost this many messages."""
-    return pb.Event(resync=pb.ResyncEvent(lost=lost)).SerializeToString()
+    return pb.Event(resync=pb.ResyncEvent(lost=lost, log_only=log_only)).SerializeToString()
+
+
+def batch(messages: Sequence[bytes]) -> bytes:
+    """Several messages in one, as `Event.batch`: protobuf writes a message within another as its length and itself."""
+    inner = b"".join(_EVENTS + _varint(len(each)) + each for each in messages)
+    return _BATCH + _varint(len(inner)) + inner
+
+
+def _tag(number: int) -> bytes:
+    return bytes([number << 3 | 2])  # a field that has a length
+
+
+_BATCH = _tag(pb.Event.DESCRIPTOR.fields_by_name["batch"].number)
+_EVENTS = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["events"].number)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def _standing(status: BackendStatus) -> pb.BackendEvent:

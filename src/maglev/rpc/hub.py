@@ -1,74 +1,79 @@
 """Fans what happens out to all who watch: one stream comes in, each watcher reads at its own pace; knows no gRPC.
 
-Whoever asks for the same things is in one group, which keeps the latest messages once for all of them. A watcher is a
-place in that; one that falls behind what is kept has lost something, is told so, and starts again. So those who do not
-read cost nothing while they do not, and a watcher more costs only what it reads.
+What is wanted by many is kept once, in rings: one of states for each choice of backends and frontends, one of log
+records for each level. A watcher is a place in one of each, and reads both in the order in which things happened. So
+those who do not read cost nothing while they do not, and a watcher more costs only what it reads. One that falls behind
+what is kept of states is told so and starts again; of the log, it is told so and goes on.
 
 The present states that a watcher gets first come by the same stream, as a Mark that the thread which owns all states
-puts there: what lies before it is in them, and what lies behind it is not.
+puts there when it is asked: what lies before it is in them, and what lies behind it is not.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from maglev.core.events import Event
 from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.core.status import HealthStatus
-from maglev.errors import Overloaded
+from maglev.errors import Overloaded, Unavailable
 from maglev.rpc import happenings
-from maglev.rpc.happenings import Wants
+from maglev.rpc.happenings import Present, Wants
 from maglev.rpc.pace import TURN_S, Pace
+from maglev.rpc.ring import Reader, Ring
 
-KEPT = 8192  # messages of a group: how far a watcher may fall behind
+KEPT = 8192  # messages of a ring: how far a watcher may fall behind
 INBOX = 65_536  # what may wait for the serving loop
 WATCHERS = 1024
 LOOK_EVERY_S = 0.02  # into the inbox: to wake the serving loop for each happening costs more than to hand it on
+BATCH = 128  # events of one message, for those who asked for that
 _EACH_LOOK = 128  # happenings, which take a millisecond or so
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the stream, and the states that are true there."""
+    """A place in the stream, the states that are true there, and the number of the question that it answers."""
 
     health: HealthStatus
+    asked: int
 
 
 Happening = Event | Record | Mark
 
 
 class _Group:
-    """What those get who want the same."""
+    """Those who want the same."""
 
-    def __init__(self, wants: Wants) -> None:
-        self.wants = wants
+    def __init__(self, rings: Sequence[Ring]) -> None:
+        self.rings = rings
         self.watchers = 0
-        self.end = 0  # the number of the next message
-        self.kept: dict[int, bytes] = {}
         self.news = asyncio.Event()
-
-    def add(self, message: bytes, bound: int) -> None:
-        self.kept[self.end] = message
-        self.kept.pop(self.end - bound, None)
-        self.end += 1
 
     def wake(self) -> None:
         news, self.news = self.news, asyncio.Event()
         news.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Newcomer:
+    """Waits for the Mark that answers its question, or a later one."""
+
+    number: int
+    group: _Group
+    told: "asyncio.Future[tuple[Present, Reader]]"
+
+
 class Hub:
-    """`ask` has the owner of the states publish a Mark soon; `listening` is told what log level is wanted now.
+    """`ask` has the owner of the states publish a Mark with that number soon; `listening` hears which level is wanted.
 
     `share` is of `rpc.pace`.
     """
 
     def __init__(
         self,
-        ask: Callable[[], None],
+        ask: Callable[[int], None],
         listening: Callable[[Level | None], None],
         *,
         kept: int = KEPT,
@@ -81,53 +86,88 @@ class Hub:
         self._listening = listening
         self._kept, self._inbox_bound, self._watchers_bound = kept, inbox, watchers
         self._inbox: deque[Happening] = deque()
+        self._spilt = 0  # happenings that found no room
         self._next_look: asyncio.Handle | None = None  # into the inbox
         self._look_every_s = look_every_s
         self._pace = Pace(share)
-        self._is_spilt = False
+        self._rings: dict[Wants, Ring] = {}
         self._groups: dict[Wants, _Group] = {}
-        self._newcomers: list[tuple[_Group, asyncio.Future[tuple[HealthStatus, int]]]] = []
+        self._newcomers: list[_Newcomer] = []
+        self._asked = 0
+        self._happened = 0
+        self._present = Present(HealthStatus())
+        self._has_ended = False
         self.watchers = 0
         self.resyncs = 0  # times that one was too slow, ever
 
     def publish(self, happening: Happening) -> None:
         """Have those told who want it. From any thread; at once, and next to free if nobody watches."""
-        if not self.watchers:
+        if not self.watchers or not isinstance(happening, (*happenings.TOLD, Mark)):
             return
-        if isinstance(happening, Mark) or (len(self._inbox) < self._inbox_bound and not self._is_spilt):
+        if isinstance(happening, Mark) or (len(self._inbox) < self._inbox_bound and not self._spilt):
             self._inbox.append(happening)
         else:
-            self._is_spilt = True  # and nothing more gets in until all know that something is missing
+            self._spilt += 1  # and nothing more gets in until all know that something is missing
 
     async def watch(self, wants: Wants) -> AsyncGenerator[bytes, None]:
-        """Serialized messages, the present states first, without end. Raises Overloaded when too many watch."""
+        """Serialized messages, the present states first, without end.
+
+        Raises Overloaded when too many watch, Unavailable when the hub ends.
+        """
         group = self._join(wants)
         try:
-            health, at = await self._present(group)
+            present, reader = await self._states_of_now(group)
+            states = present.messages(wants)
             while True:
-                for message in happenings.present(health, wants):
+                while portion := self._portion(states, wants) or self._portion(reader, wants):
                     await self._pace.turn()
-                    yield message
-                while at == group.end or at in group.kept:
-                    while (kept := group.kept.get(at)) is not None:
-                        await self._pace.turn()
-                        at += 1
-                        yield kept
-                    if at == group.end:
-                        await group.news.wait()
-                fell_behind_at = at
-                self.resyncs += 1
-                health, at = await self._present(group)
-                yield happenings.resync(at - fell_behind_at)
+                    yield portion
+                if reader.has_lost_states:
+                    before = reader
+                    self.resyncs += 1
+                    present, reader = await self._states_of_now(group)
+                    states = present.messages(wants)
+                    await self._pace.turn()
+                    yield happenings.resync(before.lost_until(reader), log_only=False)
+                elif self._has_ended:
+                    raise _stopping()
+                elif reader.is_at_the_end:
+                    await group.news.wait()
         finally:
-            self._leave(group)
+            self._leave(wants, group)
+
+    def end(self) -> None:
+        """Have all watchers leave, once each has read what there is."""
+        self._has_ended = True
+        for newcomer in self._newcomers:
+            if not newcomer.told.done():
+                newcomer.told.set_exception(_stopping())
+        for group in self._groups.values():
+            group.wake()
+
+    def _portion(self, messages: Iterator[bytes], wants: Wants) -> bytes:
+        """The next message, or some of them in one; empty if there is none now."""
+        first = next(messages, b"")
+        if not wants.batch or not first:
+            return first
+        portion = [first]
+        while len(portion) < BATCH and (message := next(messages, b"")):
+            portion.append(message)
+        return happenings.batch(portion)
 
     def _join(self, wants: Wants) -> _Group:
+        if self._has_ended:
+            raise _stopping()
         if self.watchers >= self._watchers_bound:
             raise Overloaded(
                 f"{self.watchers} clients watch already, which is as many as may", hint="end one, or try again later"
             )
-        group = self._groups.setdefault(wants, _Group(wants))
+        if not self.watchers:  # what a thread put there as the last one left is nobody's
+            self._inbox.clear()
+            self._spilt = 0
+        if wants not in self._groups:
+            self._groups[wants] = _Group([self._ring(part) for part in wants.parts])
+        group = self._groups[wants]
         group.watchers += 1
         self.watchers += 1
         self._set_level()
@@ -135,30 +175,34 @@ class Hub:
             self._next_look = asyncio.get_running_loop().call_soon(self._take_in)
         return group
 
-    def _leave(self, group: _Group) -> None:
+    def _ring(self, part: Wants) -> Ring:
+        return self._rings.setdefault(part, Ring(self._kept, is_log=part.log is not None))
+
+    def _leave(self, wants: Wants, group: _Group) -> None:
         group.watchers -= 1
         self.watchers -= 1
         if not group.watchers:
-            del self._groups[group.wants]
+            del self._groups[wants]
+            used = {part for each in self._groups for part in each.parts}
+            self._rings = {part: ring for part, ring in self._rings.items() if part in used}
             self._set_level()
         if not self.watchers:
-            self._inbox.clear()
+            self._present = Present(HealthStatus())
 
     def _set_level(self) -> None:
-        levels = [level for wants in self._groups if (level := wants.log) is not None]
+        levels = [part.log for part in self._rings if part.log is not None]
         self._listening(min(levels, key=lambda level: level.value, default=None))
 
-    async def _present(self, group: _Group) -> tuple[HealthStatus, int]:
-        """The states of this moment, and the number of the first message that is not in them."""
-        told: asyncio.Future[tuple[HealthStatus, int]] = asyncio.get_running_loop().create_future()
-        self._newcomers.append((group, told))
-        if len(self._newcomers) == 1:  # else a Mark is under way, which is as good
-            self._ask()
+    async def _states_of_now(self, group: _Group) -> tuple[Present, Reader]:
+        """The states of this moment, and a reader of what is not in them."""
+        self._asked += 1
+        newcomer = _Newcomer(self._asked, group, asyncio.get_running_loop().create_future())
+        self._newcomers.append(newcomer)
+        self._ask(newcomer.number)
         try:
-            return await told
+            return await newcomer.told
         finally:
-            with suppress(ValueError):
-                self._newcomers.remove((group, told))
+            self._newcomers = [each for each in self._newcomers if each is not newcomer]
 
     def _take_in(self) -> None:
         """Look into the inbox, and again soon for as long as anybody watches."""
@@ -167,35 +211,47 @@ class Hub:
             return
         self._pace.begin()
         woken: set[Wants] = set()
-        for _ in range(_EACH_LOOK):
-            if not self._inbox:
-                break
-            self._deliver(self._inbox.popleft(), woken)
-        if self._is_spilt and not self._inbox:
-            self._spill(woken)
-        for wants in woken:
-            self._groups[wants].wake()
-        wait_s = 2 * TURN_S if self._inbox else self._look_every_s
-        self._next_look = asyncio.get_running_loop().call_later(wait_s, self._take_in)
+        try:
+            for _ in range(_EACH_LOOK):
+                if not self._inbox:
+                    break
+                self._deliver(self._inbox.popleft(), woken)
+            if self._spilt and not self._inbox:
+                self._spill(woken)
+        finally:  # whatever one happening may do to us, those behind it are told
+            for wants, group in self._groups.items():
+                if not woken.isdisjoint(wants.parts):
+                    group.wake()
+            wait_s = 2 * TURN_S if self._inbox else self._look_every_s
+            self._next_look = asyncio.get_running_loop().call_later(wait_s, self._take_in)
 
     def _deliver(self, happening: Happening, woken: set[Wants]) -> None:
+        """Put it into the rings of those who want it, which are added to `woken`."""
         if isinstance(happening, Mark):
-            newcomers, self._newcomers = self._newcomers, []
-            for group, told in newcomers:
-                if not told.done():
-                    told.set_result((happening.health, group.end))
+            self._answer(happening)
             return
+        self._happened += 1
         message = None
-        for wants, group in self._groups.items():
+        for wants, ring in self._rings.items():
             if happenings.is_wanted(happening, wants):
                 message = message or happenings.message(happening)
-                group.add(message, self._kept)
+                ring.add(self._happened, message)
                 woken.add(wants)
+
+    def _answer(self, mark: Mark) -> None:
+        if mark.health is not self._present.health:
+            self._present = Present(mark.health)
+        for newcomer in self._newcomers:
+            if newcomer.number <= mark.asked and not newcomer.told.done():
+                newcomer.told.set_result((self._present, Reader(newcomer.group.rings)))
 
     def _spill(self, woken: set[Wants]) -> None:
         """Something was lost before it came here: nobody has all of it, so everybody is behind."""
-        self._is_spilt = False
-        for wants, group in self._groups.items():
-            group.kept.clear()
-            group.end += 1
+        lost, self._spilt = self._spilt, 0
+        for wants, ring in self._rings.items():
+            ring.lose(lost)
             woken.add(wants)
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("maglevd is stopping")

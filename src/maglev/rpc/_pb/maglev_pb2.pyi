@@ -165,28 +165,32 @@ class TLSInfo(_message.Message):
     def __init__(self, server_name: _Optional[str] = ..., insecure_skip_verify: _Optional[bool] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("log", "log_level", "backend", "frontend")
+    __slots__ = ("log", "log_level", "backend", "frontend", "batch")
     LOG_FIELD_NUMBER: _ClassVar[int]
     LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     log: bool
     log_level: str
     backend: bool
     frontend: bool
-    def __init__(self, log: _Optional[bool] = ..., log_level: _Optional[str] = ..., backend: _Optional[bool] = ..., frontend: _Optional[bool] = ...) -> None: ...
+    batch: bool
+    def __init__(self, log: _Optional[bool] = ..., log_level: _Optional[str] = ..., backend: _Optional[bool] = ..., frontend: _Optional[bool] = ..., batch: _Optional[bool] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("log", "backend", "frontend", "resync")
+    __slots__ = ("log", "backend", "frontend", "resync", "batch")
     LOG_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     FRONTEND_FIELD_NUMBER: _ClassVar[int]
     RESYNC_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     log: LogEvent
     backend: BackendEvent
     frontend: FrontendEvent
     resync: ResyncEvent
-    def __init__(self, log: _Optional[_Union[LogEvent, _Mapping]] = ..., backend: _Optional[_Union[BackendEvent, _Mapping]] = ..., frontend: _Optional[_Union[FrontendEvent, _Mapping]] = ..., resync: _Optional[_Union[ResyncEvent, _Mapping]] = ...) -> None: ...
+    batch: EventBatch
+    def __init__(self, log: _Optional[_Union[LogEvent, _Mapping]] = ..., backend: _Optional[_Union[BackendEvent, _Mapping]] = ..., frontend: _Optional[_Union[FrontendEvent, _Mapping]] = ..., resync: _Optional[_Union[ResyncEvent, _Mapping]] = ..., batch: _Optional[_Union[EventBatch, _Mapping]] = ...) -> None: ...
 
 class LogEvent(_message.Message):
     __slots__ = ("at_ns", "level", "name", "fields")
@@ -235,11 +239,19 @@ class FrontendEvent(_message.Message):
     to: str
     def __init__(self, at_ns: _Optional[int] = ..., frontend: _Optional[str] = ..., to: _Optional[str] = ..., **kwargs) -> None: ...
 
+class EventBatch(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+
 class ResyncEvent(_message.Message):
-    __slots__ = ("lost",)
+    __slots__ = ("lost", "log_only")
     LOST_FIELD_NUMBER: _ClassVar[int]
+    LOG_ONLY_FIELD_NUMBER: _ClassVar[int]
     lost: int
-    def __init__(self, lost: _Optional[int] = ...) -> None: ...
+    log_only: bool
+    def __init__(self, lost: _Optional[int] = ..., log_only: _Optional[bool] = ...) -> None: ...
 
 class CheckConfigRequest(_message.Message):
     __slots__ = ()

@@ -213,8 +213,9 @@ class MaglevServicer:
     def WatchEvents(self, request, context):
         """What happens from now on, for as long as the caller listens: first the present state of every backend and frontend,
         as events whose `from` is their `to`, then each event in order, none lost and none twice. For a caller that reads
-        too slowly thousands of events are kept; then it gets a ResyncEvent, and the present states once more. Probes go
-        before watchers: the log at debug of some 1,000 probes a second is more than a watcher gets.
+        too slowly thousands of events are kept, and as many records of the log; then it gets a ResyncEvent, and, if other
+        events than of the log are missing, the present states once more. Probes go before watchers: the log at debug of some
+        1,000 probes a second may be more than a watcher gets, unless it asks for batches.
         INVALID_ARGUMENT for an unknown log level, RESOURCE_EXHAUSTED when too many watch already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
