@@ -71,7 +71,30 @@ def ended(script: str) -> tuple[int, list[dict[str, Value]]]:
             "logging.getLogger('grpc.aio').warning('%s of %d', 'one', 'two')",
             "grpc.aio",
             "warning",
-            "'one', 'two'",
+            "'%s of %d' % ('one', 'two')",
+            None,
+        ),
+        (
+            """
+            class Odd:
+                def __str__(self): raise AttributeError("ours")
+                def __repr__(self): return "odd"
+            logging.getLogger('grpc').warning('%s after %s', 'one', Odd())
+            """,
+            "grpc",
+            "warning",
+            "'%s after %s' % ('one', odd)",
+            None,
+        ),
+        (
+            """
+            class Odd:
+                def __repr__(self): raise AttributeError("ours")
+            logging.getLogger('grpc').warning(Odd(), 'one')
+            """,
+            "grpc",
+            "warning",
+            "<Odd that cannot be shown> % ('one')",
             None,
         ),
         ("logging.getLogger('maglev.metrics').info('ours')", "maglev.metrics", "info", "ours", None),

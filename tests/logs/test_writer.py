@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import resource
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +127,44 @@ def test_a_pipe_that_nobody_reads_any_more_ends_nothing_and_is_told_when_it_can(
     log.close()
     os.close(other.reader)
     os.close(other.end)
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """Lets files grow up to so many bytes: a disk that is full then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def fill(log: Writer, path: Path, size: int, names: str) -> None:
+    """Have lines written until there are `size` bytes, and no room for the rest of them."""
+    with disk_of(size):
+        for name in names:
+            log.put(record(name))
+        until(lambda: log._taken_bytes == log._put_bytes, lambda: "a disk that is full")
+    assert path.stat().st_size == size
+
+
+def test_after_a_write_that_ended_in_a_line_the_next_begins_another_and_whole_lines_are_no_loss(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log"
+    with path.open("wb", buffering=0) as file:
+        log = Writer(file.fileno(), form)
+        at = 2 * LINE_BYTES + 20
+        fill(log, path, at, "0123")  # full in the third line
+        fill(log, path, at + 6, "4")  # in the word of the loss
+        fill(log, path, at + 6 + 1 + LINE_BYTES + 20, "5")  # after that word, in a line
+        fill(log, path, at + 6 + 1 + LINE_BYTES + 20 + 1, "6")  # before the word of the next loss
+        log.put(record("again"))
+        log.close()
+
+    found = [line.rstrip() for line in path.read_text().splitlines()]
+    assert found == ["0", "1", "2", "log-d", "log-dropped 3", "5", "log-dropped 2", "again"]
 
 
 def test_a_pipe_that_others_made_nonblocking_loses_nothing(pipe: Pipe) -> None:

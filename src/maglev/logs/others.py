@@ -56,8 +56,16 @@ class _Bridge(logging.Handler):
 def _sentence(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # words that do not fit their places are no reason to lose them
-        return f"{record.msg} {record.args!r}"
+    except Exception:  # noqa: BLE001 - an argument's own __str__ may raise anything, and who logs must not get it
+        args = record.args if isinstance(record.args, tuple) else (record.args,)
+        return f"{_shown(record.msg)} % ({', '.join(map(_shown, args))})"
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - as above
+        return f"<{type(value).__qualname__} that cannot be shown>"
 
 
 def _level(number: int) -> Level:

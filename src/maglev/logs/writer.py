@@ -2,13 +2,14 @@
 
 What such a reader does not take waits, up to a bound; after that new records are lost, until all that waited is
 written. Then `log-dropped` says how many, in their place. The same goes for writes that fail: a pipe without a reader,
-a full disk.
+a full disk. If one fails in the midst of a line, that line ends there and counts as lost.
 """
 
 import os
 import select
 import threading
 import time
+from itertools import accumulate
 from queue import Empty, SimpleQueue
 
 from maglev.core.level import Level
@@ -34,6 +35,7 @@ class Writer:
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._put_bytes = self._taken_bytes = 0
         self._dropped = self._told = 0  # records, ever; while they differ, more are dropped
+        self._is_torn = False  # the last byte written ended no line; then there is a loss to be told
         self._is_ended = False
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)  # it may never come back
         self._thread.start()
@@ -82,23 +84,30 @@ class Writer:
 
     def _write(self, batch: list[bytes], lost: int) -> int:
         """Write, with a word in front about those `lost` before; returns how many now are."""
-        told = [self._form(loss(lost))] if lost else []
-        try:
-            self._write_all(b"".join(told + batch))
-        except OSError:  # there is nobody else to tell
-            return lost + sum(map(bool, batch))
-        finally:
-            self._taken_bytes += sum(map(len, batch))
-        return 0
+        told = self._form(loss(lost)) if lost else b""
+        if self._is_torn:
+            told = b"\n" + told
+        written = self._write_all(told + b"".join(batch))
+        ends = list(accumulate(map(len, batch), initial=len(told)))
+        self._taken_bytes += ends[-1] - ends[0]
+        untold = lost if written < len(told) else 0
+        return untold + sum(1 for line, end in zip(batch, ends[1:], strict=True) if line and end > written)
 
-    def _write_all(self, rest: bytes) -> None:
-        while rest:
+    def _write_all(self, text: bytes) -> int:
+        """Write as much as can be written; returns how much that was."""
+        written = 0
+        while written < len(text):
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written += os.write(self._descriptor, text[written:])
             except BlockingIOError:  # somebody who shares stderr with us made it so
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()
+            except OSError:  # there is nobody else to tell
+                break
+        if written:
+            self._is_torn = not text.endswith(b"\n", 0, written)
+        return written
 
 
 def loss(lines: int) -> Record:

@@ -251,9 +251,9 @@ class MaglevServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SyncVPPLBState(self, request, context):
-        """Read VPP's table whole, write what is other than it ought to be, try again at once what VPP refused, and answer when
-        that is done. UNAVAILABLE without VPP, or when VPP does not get it done; the caller's deadline bounds the wait, not
-        the work. NOT_FOUND for a name that is no frontend. RESOURCE_EXHAUSTED when too many wait already.
+        """Read VPP's table whole, write what is other than it ought to be, try again at once what VPP refused, and answer
+        when that is done. UNAVAILABLE without VPP, or when VPP does not get it done; the caller's deadline bounds the
+        wait, not the work. NOT_FOUND for a name that is no frontend. RESOURCE_EXHAUSTED when too many wait already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
