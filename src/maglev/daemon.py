@@ -170,7 +170,7 @@ class Daemon:
             grpc=self._options.grpc_addr or "off",
             metrics=self._options.metrics_addr or "off",
             vpp=self._options.vpp_api_addr or "off",
-            stats=self._options.vpp_stats_addr,
+            stats=self._options.vpp_stats_addr if self._options.vpp_api_addr else "off",
             warmup=f"{self._warmup.min_delay_s:g}s..{self._warmup.max_delay_s:g}s",
         )
 

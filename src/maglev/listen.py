@@ -59,7 +59,7 @@ def parse(text: str) -> Address:
         return UnixAddress(path)
     match = _TCP.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
-        raise ConfigError(f"cannot listen on {text!r}", hint=FORMS)
+        raise ConfigError(f"cannot listen on {text!r}", hint=f"{FORMS}, or for gRPC unix:PATH")
     return TcpAddress(match["six"] or match["host"] or "", int(match["port"]))
 
 
@@ -175,7 +175,10 @@ def _refusal(address: str, error: OSError | ValueError) -> ConfigError:
         case errno.EADDRINUSE:
             hint = "another program listens there, perhaps a second maglevd: stop it or choose another address"
         case errno.EACCES:
-            hint = "this needs more rights: ports below 1024 are root's, a socket needs a directory we may write to"
+            hint = (
+                "this needs more rights (ports below 1024 are root's, a socket needs a directory we may write to), or "
+                "choose another address: --grpc-addr, --metrics-addr"
+            )
         case errno.EADDRNOTAVAIL:
             hint = "this machine has no such address"
         case _:
