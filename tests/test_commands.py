@@ -3,23 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from maglev.commands import Commands
+from maglev.config.names import MAX_NAME
 from maglev.config.parse import load
 from maglev.control.checker import Checker
 from maglev.control.operator import Operator
 from maglev.control.reconciler import Reconciler
+from maglev.core.denials import WINDOW_S
 from maglev.core.events import Ordered, Outcome
 from maglev.core.health import Order, State
 from maglev.core.level import Level
 from maglev.core.status import BackendStatus
 from maglev.core.warmup import Warmup
-from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable, leaves
+from maglev.errors import Broken, ConfigError, Forbidden, MaglevError, NotFound, Refused, Unavailable
 from maglev.reloading import Reloader
 from maglev.rpc.ports import Caller, Role
 from tests.config.samples import VALID, changed
@@ -87,6 +92,16 @@ async def test_an_order_is_on_record_with_who_gave_it_and_what_it_changed(desk: 
     assert desk.record.level is Level.INFO
 
 
+async def test_names_as_long_as_they_may_be_are_told_whole(desk: Desk) -> None:
+    longest = "b" * (MAX_NAME - 1)
+    async with at_work(desk):
+        for name in (f"{longest}1", f"{longest}2"):
+            with pytest.raises(NotFound):
+                await served(partial(desk.commands.order, name, Order.DISABLE, ALICE))
+
+    assert [record.what for record in desk.journal.of(Ordered)] == [f"backend {longest}1", f"backend {longest}2"]
+
+
 async def test_a_weight_is_on_record_with_the_one_before(desk: Desk) -> None:
     async with at_work(desk):
         await served(lambda: desk.commands.set_weight("www", "p0", "b1", 0, ALICE, flush=True))
@@ -123,10 +138,10 @@ async def test_a_weight_is_on_record_with_the_one_before(desk: Desk) -> None:
             ),
         ),
         (
-            lambda commands: commands.set_weight("www", "p7", "b\n" + "x" * 100, 1, ALICE, flush=False),
+            lambda commands: commands.set_weight("www", "p7", "b\n" + "x" * 200, 1, ALICE, flush=False),
             NotFound,
             (
-                f"frontend www pool p7 backend b?{'x' * 62}...",
+                f"frontend www pool p7 backend b?{'x' * 126}...",
                 *(None, None, Outcome.REFUSED),
                 "NOT_FOUND: there is no pool of www called 'p7'; ",
             ),
@@ -230,23 +245,73 @@ async def test_an_order_whose_giver_has_gone_is_done_and_on_record(desk: Desk) -
     assert told(desk.record) == ("backend b1", "unknown", "paused", Outcome.OK, "ok")
 
 
-async def test_an_order_that_breaks_maglevd_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> BackendStatus:
-        raise ZeroDivisionError("ours")
+def broken(*_: object) -> BackendStatus:
+    raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(desk.operator, "order", broken)
 
-    async def breaking() -> None:
-        async with at_work(desk):
-            with suppress(Unavailable):
+async def test_an_order_that_breaks_maglevd_is_on_record_and_ends_nothing_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_work(desk):
+        with monkeypatch.context() as patch:
+            patch.setattr(desk.operator, "order", broken)
+            with pytest.raises(Broken, match="report the traceback in its log"):
                 await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
-            await trio.sleep_forever()
+        assert told(desk.record)[2:] == ("unknown", Outcome.REFUSED, "INTERNAL: ZeroDivisionError('ours')")
+        await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
 
-    with pytest.raises(BaseExceptionGroup) as group:
-        await breaking()
+    (line,) = caplog.records
+    assert line.exc_info is not None
+    assert line.exc_info[0] is ZeroDivisionError
+    assert (line.name, line.levelname) == ("maglev.commands", "ERROR")
 
-    assert [type(error) for error in leaves(group.value)] == [ZeroDivisionError]
-    assert told(desk.record)[2:] == ("unknown", Outcome.REFUSED, "INTERNAL: ZeroDivisionError('ours')")
+
+async def test_a_reload_by_signal_or_a_check_that_breaks_maglevd_ends_nothing_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(desk.reloader, "reload", broken)
+    monkeypatch.setattr(desk.reloader, "check", broken)
+    await desk.commands.reload_by_signal()
+    assert desk.record.result == "INTERNAL: ZeroDivisionError('ours')"
+    async with at_work(desk):
+        with pytest.raises(Broken):
+            await served(desk.commands.check_config)
+
+    assert len(caplog.records) == 2
+
+
+async def test_one_who_tries_in_a_loop_is_told_at_once_and_then_counted(desk: Desk, mock_clock: MockClock) -> None:
+    async def try_it(caller: Caller, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(Forbidden):
+                await served(lambda: desk.commands.order("b1", Order.PAUSE, caller))
+
+    async def later() -> list[tuple[str, int]]:
+        mock_clock.jump(WINDOW_S)
+        await trio.testing.wait_all_tasks_blocked()
+        new = [(record.who, record.times) for record in desk.journal.of(Ordered)]
+        desk.journal.events.clear()
+        return new
+
+    async with at_work(desk):
+        await try_it(BOB, 3)
+        await try_it(replace(BOB, who="carol"), 1)
+        assert [(record.who, record.times) for record in desk.journal.of(Ordered)] == [("bob", 1), ("carol", 1)]
+        desk.journal.events.clear()
+        assert await later() == [("bob", 2)]
+        await try_it(BOB, 4)
+        assert desk.journal.of(Ordered) == []
+        assert await later() == [("bob", 4)]
+        assert await later() == []
+        await try_it(BOB, 3)
+        assert [record.times for record in desk.journal.of(Ordered)] == [1]
+        await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+        await served(lambda: desk.commands.order("b1", Order.PAUSE, ALICE))
+
+    assert [(record.who, record.times) for record in desk.journal.of(Ordered)] == [
+        *(("bob", 1), ("alice", 1), ("alice", 1)),
+        ("bob", 2),  # what was counted is told at the stop
+    ]
 
 
 async def test_orders_before_the_start_and_after_the_stop_are_on_record(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import trio
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.core.events import ConfigReloaded, Event, ReloadRefused
-from maglev.errors import Unavailable
+from maglev.errors import Broken, Unavailable
 from maglev.reloading import Reloader
 from tests.config.samples import VALID, changed
 
@@ -127,6 +127,26 @@ async def test_who_asks_while_one_is_read_shares_the_next_reading(desk: Desk) ->
     assert len(answers) == 150
     assert len(desk.events) <= 2  # one for those of the beginning, one for those who came later
     assert isinstance(desk.events[-1], ReloadRefused)
+
+
+async def test_who_waits_for_a_reading_that_breaks_maglevd_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[type[Exception]] = []
+
+    def broken(_: object) -> object:
+        raise ZeroDivisionError("ours")
+
+    async def ask() -> None:
+        try:
+            await desk.reloader.reload()
+        except (ZeroDivisionError, Broken) as error:
+            told.append(type(error))
+
+    monkeypatch.setattr(desk.reloader, "_read", broken)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+
+    assert sorted(told, key=str) == [ZeroDivisionError, Broken]
 
 
 async def test_who_waits_for_a_reading_that_is_cancelled_is_told(desk: Desk) -> None:

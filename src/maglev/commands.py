@@ -4,6 +4,7 @@ What a command does is done even if whoever asked for it has gone, as an order m
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +17,19 @@ from maglev.control.operator import Operator
 from maglev.control.ports import Emit
 from maglev.control.reconciler import Reconciler
 from maglev.control.syncs import Synced
+from maglev.core.denials import WINDOW_S, Denials
 from maglev.core.events import ConfigReloaded, Ordered, Outcome
 from maglev.core.health import Order
+from maglev.core.naming import LONGEST
+from maglev.core.orders import RELOAD, SET_WEIGHT, SYNC, action_of
 from maglev.core.status import BackendStatus, FrontendStatus
-from maglev.errors import ConfigError, Forbidden, MaglevError, Unavailable
+from maglev.errors import Broken, ConfigError, Forbidden, MaglevError, Unavailable
 from maglev.reloading import Reloader
 from maglev.rpc.access import bounded, canonical, require
 from maglev.rpc.ports import Caller, Faults, Role
 
 SIGHUP = Caller("SIGHUP", "", Role.OPERATOR)
+_LOGGER = logging.getLogger(__name__)
 _NAMED = 4  # things of a kind that a record names; the line of the reload itself has more
 _RESULT = 512  # characters of a record's result
 
@@ -70,6 +75,7 @@ class Commands:
         self._emit = emit
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
+        self._denials = Denials()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Carry out commands until cancelled."""
@@ -80,7 +86,7 @@ class Commands:
 
     async def order(self, backend: str, order: Order, caller: Caller) -> BackendStatus:
         """As `Operator.order`. Raises Forbidden."""
-        record = _Record(caller, f"{order.value.capitalize()}Backend", f"backend {bounded(backend)}")
+        record = _Record(caller, action_of(order), f"backend {_name(backend)}")
 
         async def call() -> BackendStatus:
             record.before = record.after = self._operator.state_of(backend)
@@ -94,8 +100,8 @@ class Commands:
         self, frontend: str, pool: str, backend: str, weight: int, caller: Caller, *, flush: bool
     ) -> FrontendStatus:
         """As `Operator.set_weight`. Raises Forbidden."""
-        what = f"frontend {bounded(frontend)} pool {bounded(pool)} backend {bounded(backend)}"
-        record = _Record(caller, "SetFrontendPoolBackendWeight", what)
+        what = f"frontend {_name(frontend)} pool {_name(pool)} backend {_name(backend)}"
+        record = _Record(caller, SET_WEIGHT, what)
 
         async def call() -> FrontendStatus:
             record.before = record.after = self._operator.weight_of(frontend, pool, backend)
@@ -107,7 +113,7 @@ class Commands:
 
     async def sync(self, frontend: str, caller: Caller) -> Synced:
         """As `Reconciler.synced`, within SYNC_DEADLINE_S. Raises NotFound for a `frontend` that is not there."""
-        record = _Record(caller, "SyncVPPLBState", f"frontend {bounded(frontend)}" if frontend else "all frontends")
+        record = _Record(caller, SYNC, f"frontend {_name(frontend)}" if frontend else "all frontends")
 
         async def call() -> Synced:
             if frontend:
@@ -129,13 +135,14 @@ class Commands:
 
     async def reload_config(self, caller: Caller) -> Faults | None:
         """Reload; what is wrong with the file, so that nothing of it was taken over. Raises Forbidden."""
-        record = _Record(caller, "ReloadConfig", "config")
+        record = _Record(caller, RELOAD, "config")
         return await self._done(partial(self._reload, record), record)
 
     async def reload_by_signal(self) -> None:
-        """Reload, on trio's thread; what is wrong with the file is told by its events. Raises Unavailable."""
-        record = _Record(SIGHUP, "ReloadConfig", "config")
-        await self._recorded(partial(self._reload, record), record)
+        """Reload, on trio's thread; what came of it is told by events and the log alone."""
+        record = _Record(SIGHUP, RELOAD, "config")
+        with suppress(MaglevError):
+            await _unbroken(partial(self._recorded, partial(self._reload, record), record))
 
     async def _reload(self, record: _Record) -> Faults | None:
         told = await self._reloader.reload()
@@ -158,9 +165,28 @@ class Commands:
             record.no = error
             raise
         finally:
-            self._emit(record.event())
+            self._tell(record.event())
+
+    def _tell(self, record: Ordered) -> None:
+        if record.outcome is Outcome.DENIED and self._nursery is not None:
+            if not self._denials:
+                self._nursery.start_soon(self._tell_denials, name="denials")
+            if not self._denials.take(record):
+                return
+        self._emit(record)
+
+    async def _tell_denials(self) -> None:
+        try:
+            while self._denials:
+                await trio.sleep(WINDOW_S)
+                for record in self._denials.turn():
+                    self._emit(record)
+        finally:
+            for record in self._denials.end():
+                self._emit(record)
 
     async def _done(self, call: Callable[[], Awaitable[V]], record: _Record | None = None) -> V:
+        ordered = partial(self._recorded, call, record) if record else call
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[V] = loop.create_future()
 
@@ -171,7 +197,7 @@ class Commands:
         async def carry_out() -> None:
             settle = partial(answer.set_exception, _stopping())
             try:
-                settle = partial(answer.set_result, await (self._recorded(call, record) if record else call()))
+                settle = partial(answer.set_result, await _unbroken(ordered))
             except MaglevError as error:
                 settle = partial(answer.set_exception, error)
             finally:
@@ -199,12 +225,28 @@ class Commands:
     def _not_begun(self, record: _Record | None, why: Unavailable) -> Unavailable:
         if record is not None:
             record.no = why
-            self._emit(record.event())
+            self._tell(record.event())
         return why
+
+
+async def _unbroken(call: Callable[[], Awaitable[V]]) -> V:
+    """What comes of it. Raises Broken for what nobody expects: one order that fails must not end every probe."""
+    try:
+        return await call()
+    except MaglevError:
+        raise
+    except Exception as error:
+        _LOGGER.exception("an order failed")
+        raise Broken("maglevd failed over this", hint="a fault of its own: report the traceback in its log") from error
 
 
 def _stopping() -> Unavailable:
     return Unavailable("maglevd is stopping")
+
+
+def _name(typed: str) -> str:
+    """A name that can exist is told whole: two things must not look like one."""
+    return bounded(typed, LONGEST)
 
 
 def _summary(reloaded: ConfigReloaded) -> str:

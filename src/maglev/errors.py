@@ -35,6 +35,10 @@ class Incapable(ProtocolError):
     """The other side lacks what we cannot do without: an upgrade helps, trying again does not."""
 
 
+class Broken(ProtocolError):
+    """maglevd failed where it should not have; its log has the traceback."""
+
+
 class Unavailable(MaglevError):
     """The other side is not there or did not answer in time; trying again later is right."""
 

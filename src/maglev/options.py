@@ -62,7 +62,7 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
     add("--metrics-addr", ":9091", "Prometheus listener; empty = off")
     add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
     add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
-    add("--log-level", "info", f"one of {', '.join(LEVELS)}")
+    add("--log-level", "info", f"one of {', '.join(LEVELS)}; audit records are shown at any")
     add("--reflection", "true", "whether gRPC clients may ask for the API's description, true or false")
     add_switch("--grpc-insecure", "let anybody who reaches gRPC on TCP change everything")
     add("--log-format", "auto", f"one of {', '.join(FORMS)}; auto is text on a terminal and JSON elsewhere")

@@ -15,17 +15,18 @@ from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
 from maglev.control.ports import Emit
 from maglev.core.events import ConfigReloaded, ReloadRefused
-from maglev.errors import Unavailable
+from maglev.errors import Broken, MaglevError, Unavailable
 
 V = TypeVar("V")
 
 
 class _Round(Generic[V]):
-    """One reading, for all who asked before it began; `told` holds what came of it, and nothing if it was cancelled."""
+    """One reading, for all who asked before it began; `told` holds what came of it, else `no` is why it has not."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.told: list[V] = []
+        self.no: MaglevError = Unavailable("maglevd is stopping")
 
 
 class _Shared(Generic[V]):
@@ -37,11 +38,11 @@ class _Shared(Generic[V]):
         self._next: _Round[V] | None = None  # that has not begun
 
     async def __call__(self) -> V:
-        """What comes of work that began after this call. Raises Unavailable."""
+        """What comes of work that began after this call. Raises Unavailable, and Broken where a shared one failed."""
         if (shared := self._next) is not None:
             await shared.ended.wait()
             if not shared.told:
-                raise Unavailable("maglevd is stopping")
+                raise shared.no
             return shared.told[0]
         own = self._next = _Round[V]()
         try:
@@ -50,6 +51,9 @@ class _Shared(Generic[V]):
                 told = await self._work()
                 own.told.append(told)
                 return told
+        except Exception:  # goes to who began it, and into the log
+            own.no = Broken("maglevd failed over this", hint="a fault of its own: report the traceback in its log")
+            raise
         finally:
             if self._next is own:
                 self._next = None

@@ -11,8 +11,9 @@ import grpc
 import pytest
 
 from maglev.cli.client import Client
+from maglev.core.orders import ACTIONS
 from maglev.rpc._pb import maglev_pb2 as pb
-from maglev.rpc.access import CHANGES
+from maglev.rpc.access import FOR_OPERATORS
 from tests.daemon.site import Site, free_port
 from tests.probes.spaces import ip, namespace, needs_root
 from tests.processes import Program, running, until
@@ -55,28 +56,39 @@ def test_each_order_leaves_one_audit_line_and_is_counted(site: Site, folder: Fol
         counted = [line for line in site.metrics().splitlines() if line.startswith("maglev_orders_total{")]
 
     by_alice, by_bob, by_server, resumed, unknown, signalled = found
-    assert by_alice.startswith("INFO audit who=alice from=127.0.0.1:")
-    assert by_alice.endswith(' action=PauseBackend what="backend a" before=up after=paused result=ok')
-    assert by_bob.startswith("WARNING audit who=bob from=127.0.0.1:")
-    assert 'result="PERMISSION_DENIED: PauseBackend is for operators, and bob is a viewer here; ' in by_bob
-    assert by_server.startswith("WARNING audit who=server from=127.0.0.1:")
-    assert 'result="PERMISSION_DENIED: server may not call anything here; ' in by_server
+    assert by_alice.startswith('INFO audit who="certificate alice" from=127.0.0.1:')
+    assert by_alice.endswith(' action=PauseBackend what="backend a" before=up after=paused result=ok times=1')
+    assert by_bob.startswith('WARNING audit who="certificate bob" from=127.0.0.1:')
+    assert 'result="PERMISSION_DENIED: PauseBackend is for operators, and certificate bob is a viewer here; ' in by_bob
+    assert by_server.startswith('WARNING audit who="certificate server" from=127.0.0.1:')
+    assert 'result="PERMISSION_DENIED: certificate server may not call anything here; ' in by_server
     assert resumed == (
         'INFO audit who="unix socket" from=unix says=root action=ResumeBackend what="backend a"'
-        " before=paused after=unknown result=ok"
+        " before=paused after=unknown result=ok times=1"
     )
     assert ' what="backend b" before=none after=none result="NOT_FOUND: there is no backend called \'b\'' in unknown
     assert (
         signalled == 'INFO audit who=SIGHUP from="" says="" action=ReloadConfig what=config before=none'
-        ' after="nothing else than before" result=ok'
+        ' after="nothing else than before" result=ok times=1'
     )
-    assert sorted(counted) == [
+    assert len(counted) == 3 * len(ACTIONS)
+    assert sorted(line for line in counted if not line.endswith(" 0")) == [
         'maglev_orders_total{action="PauseBackend",result="denied"} 2',
         'maglev_orders_total{action="PauseBackend",result="ok"} 1',
         'maglev_orders_total{action="PauseBackend",result="refused"} 1',
         'maglev_orders_total{action="ReloadConfig",result="ok"} 1',
         'maglev_orders_total{action="ResumeBackend",result="ok"} 1',
     ]
+
+
+def test_an_audit_record_is_in_the_log_at_any_level(site: Site) -> None:
+    with running("maglev.entry", arguments(site, site.grpc, "--log-level", "error"), site.log) as maglevd:
+        until(lambda: site.state() == "up", lambda: "the backend to be up", maglevd)
+        with clients.plain(site.grpc) as channel:
+            clients.call(channel, "PauseBackend", PAUSE)
+        maglevd.until_says(" action=PauseBackend ")
+
+    assert [line.partition(" ")[2][:10] for line in maglevd.output.splitlines()] == ["INFO audit"]
 
 
 def test_each_rpc_of_the_api_is_for_those_whom_the_matrix_names(site: Site, folder: Folder) -> None:
@@ -97,9 +109,8 @@ def test_each_rpc_of_the_api_is_for_those_whom_the_matrix_names(site: Site, fold
             assert clients.code(channel, "ListFrontends") is grpc.StatusCode.UNAVAILABLE
         log = maglevd.output
 
-    changes = CHANGES & set(methods)
-    assert denied == {"alice": set(), "bob": changes, "server": set(methods)}
-    assert len(audits(log)) == 3 * len(changes)
+    assert denied == {"alice": set(), "bob": FOR_OPERATORS, "server": set(methods)}
+    assert len(audits(log)) == 3 * len(ACTIONS)
     assert "handshake" not in log.lower()  # a stranger writes no lines
 
 

@@ -76,6 +76,7 @@ def test_the_audit_record_in_the_stream_is_that_of_the_log(site: Site) -> None:
         "before": "up",
         "after": "paused",
         "result": "ok",
+        "times": "1",
     }
     (line,) = [line for line in maglevd.output.splitlines() if " audit " in line]
     assert 'what="backend a" before=up after=paused result=ok' in line

@@ -8,7 +8,7 @@ from pathlib import PurePath
 import pytest
 
 from maglev import logs
-from maglev.core.events import VppMessage
+from maglev.core.events import Ordered, VppMessage
 from maglev.core.health import State
 from maglev.core.level import Level
 from maglev.core.record import Record
@@ -60,6 +60,21 @@ def test_stderr_and_listener_have_levels_of_their_own() -> None:
     assert fed == [f"{level.name} from DEBUG" for level in Level] + ["ERROR from ERROR"]
     log.show(lambda record: shown.append(record.name), OFF)
     assert [*thresholds, log.threshold] == [Level.DEBUG.value, Level.WARNING.value, Level.ERROR.value]
+
+
+def test_an_audit_record_is_shown_whatever_the_level_and_fed_by_its_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, shown, fed = Log(), list[str](), list[str]()
+    log.sink = lambda record: fed.append(record.name)
+    log.show(lambda record: shown.append(record.name), Level.ERROR.value)
+    log.feed_from(Level.WARNING.value)
+    monkeypatch.setattr(logs, "_log", log)
+    for event in SAMPLES:
+        logs.write(event)
+
+    audits = [event for event in SAMPLES if isinstance(event, Ordered)]
+    assert {event.level for event in audits} == {Level.INFO, Level.WARNING}
+    assert shown == [event.name for event in audits]
+    assert fed == [event.name for event in SAMPLES if event.level is Level.WARNING]
 
 
 def test_an_event_that_nobody_wants_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

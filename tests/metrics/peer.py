@@ -1,11 +1,13 @@
 """The counters of maglev.metrics.counting as prometheus_client keeps them, to compare with."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from maglev.core import events
 from maglev.core.health import State
+from maglev.core.orders import ACTIONS
 from maglev.metrics import texts
 
 Counted = events.ProbeDone | events.BackendTransition | events.Ordered | events.VppMessage | events.Audited
@@ -37,6 +39,8 @@ class PrometheusCounters:
         self._orders = counter("maglev_orders", texts.ORDERS, "action", "result")
         self._messages = counter("maglev_vpp_api", texts.MESSAGES, "msg", "direction", "result")
         writes = counter("maglev_vpp_lbsync", texts.WRITES, "scope", "kind")
+        for action, outcome in product(ACTIONS, events.Outcome):
+            self._orders.labels(action, outcome.value)
         for kind in ("vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"):
             writes.labels("all", kind)
         self._audits = histogram("maglev_vpp_audit_duration_seconds", texts.AUDITS, ("reason",), buckets)
@@ -66,8 +70,8 @@ class PrometheusCounters:
                 if after in (State.PAUSED, State.DISABLED, State.REMOVED):
                     self._see(backend, is_blind=False)
                 self._transitions.labels(backend, before.word, after.word).inc()
-            case events.Ordered(action=action, outcome=outcome):
-                self._orders.labels(action, outcome.value).inc()
+            case events.Ordered(action=action, outcome=outcome, times=times):
+                self._orders.labels(action, outcome.value).inc(times)
             case events.VppMessage(message, direction, result):
                 self._messages.labels(message, direction, result).inc()
             case events.Audited(reason, cost_s):

@@ -1,3 +1,4 @@
+import itertools
 import time
 from ipaddress import ip_address
 
@@ -11,6 +12,7 @@ from maglev.core.audits import AuditReason
 from maglev.core.desired import FrontendState
 from maglev.core.health import State
 from maglev.core.model import Encap, ProbeResult
+from maglev.core.orders import ACTIONS
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Page
@@ -76,6 +78,12 @@ def test_no_text_of_an_error_becomes_a_label() -> None:
     counters.observe(probe("a", False, "L7RSP"))
 
     assert "sentence" not in text(counters)
+
+
+def test_each_order_has_its_zeros_from_the_start_so_that_the_first_denial_is_an_increase() -> None:
+    counters = EventCounters()
+    for action, outcome in itertools.product(ACTIONS, events.Outcome):
+        assert value(counters, "maglev_orders_total", action=action, result=outcome.value) == 0
 
 
 def test_transitions_are_counted_by_from_and_to() -> None:
@@ -214,6 +222,7 @@ ORDERS = st.builds(
     after=st.none(),
     outcome=st.sampled_from(events.Outcome),
     result=st.just("a sentence of the client's choice"),
+    times=st.integers(1, 1000),
 )
 MESSAGES = st.builds(events.VppMessage, st.sampled_from(["lb_vip_dump", "show_version"]), st.just("send"), BACKENDS)
 AUDITS = st.builds(events.Audited, st.sampled_from(AuditReason), st.floats(0, 20), st.just(30.0), st.booleans())

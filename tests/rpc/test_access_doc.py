@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from maglev.rpc.access import CHANGES, Access
+from maglev.rpc.access import FOR_OPERATORS, Access
 from tests.rpc import clients, statuses
 from tests.rpc.authorities import Folder
 from tests.rpc.desk import Desk
@@ -26,7 +26,7 @@ def test_the_small_ca_of_the_document_lets_its_operator_in(tmp_path: Path) -> No
     with served(statuses.FULL, commands=desk, access=access) as address:
         with clients.tls(address, folder, client="alice") as channel:
             assert clients.code(channel, "PauseBackend") is grpc.StatusCode.OK
-        assert desk.callers[0].who == "alice@example.org"
+        assert desk.callers[0].who == "certificate alice@example.org"
         with clients.tls(address, folder, client="server") as channel:  # no client's certificate
             assert clients.code(channel, "ListBackends") is grpc.StatusCode.UNAVAILABLE
 
@@ -34,7 +34,7 @@ def test_the_small_ca_of_the_document_lets_its_operator_in(tmp_path: Path) -> No
 def test_the_rpcs_that_a_viewer_may_not_call_are_listed() -> None:
     sentence = DOC.partition("A viewer gets PERMISSION_DENIED for")[2].partition(", and may call")[0]
 
-    assert set(re.findall(r"[A-Z]\w+", sentence)) == CHANGES
+    assert set(re.findall(r"[A-Z]\w+", sentence)) == FOR_OPERATORS
 
 
 def test_the_default_of_the_viewers_is_as_told() -> None:

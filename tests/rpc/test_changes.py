@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 from maglev.core.health import Order
-from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Overloaded, Refused, Unavailable
+from maglev.errors import Broken, ConfigError, Forbidden, MaglevError, NotFound, Overloaded, Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.ports import Faults
 from tests.rpc import statuses
@@ -85,6 +85,7 @@ def test_a_sync_that_cannot_be_done_says_why() -> None:
         (Forbidden("you are a viewer"), grpc.StatusCode.PERMISSION_DENIED),
         (Overloaded("256 wait for a sync already"), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (Unavailable("maglevd is starting"), grpc.StatusCode.UNAVAILABLE),
+        (Broken("maglevd failed over this"), grpc.StatusCode.INTERNAL),
     ],
 )
 def test_each_kind_of_no_has_its_status_and_its_sentence(failure: MaglevError, code: grpc.StatusCode) -> None:

@@ -196,10 +196,10 @@ def test_who_comes_without_a_certificate_is_told_by_the_socket(tmp_path: Path, f
 @pytest.mark.parametrize(
     ("operators", "who"),
     [
-        ("alice", "alice"),
-        ("spiffe://example.org/alice", "spiffe://example.org/alice"),
-        ("alice@example.org", "alice@example.org"),
-        ("*", "alice"),
+        ("alice", "certificate alice"),
+        ("spiffe://example.org/alice", "certificate spiffe://example.org/alice"),
+        ("alice@example.org", "certificate alice@example.org"),
+        ("*", "certificate alice"),
     ],
 )
 def test_a_certificate_is_known_by_each_of_its_names(folder: Folder, operators: str, who: str) -> None:
@@ -211,7 +211,7 @@ def test_a_certificate_is_known_by_each_of_its_names(folder: Folder, operators: 
         assert caller.origin.startswith("127.0.0.1:")
         if operators != "*":
             caller = called(address, folder, "bob", desk)  # whom the commands refuse, and put on record
-            assert (caller.who, caller.role) == ("bob", Role.VIEWER)
+            assert (caller.who, caller.role) == ("certificate bob", Role.VIEWER)
 
 
 def test_a_certificate_in_no_list_may_not_even_look(folder: Folder) -> None:
@@ -220,13 +220,13 @@ def test_a_certificate_in_no_list_may_not_even_look(folder: Folder) -> None:
     with served(statuses.FULL, commands=desk, access=access) as address:
         for client, expected in (("alice", OK), ("bob", OK), ("server", DENIED)):
             with clients.tls(address, folder, client=client) as channel:
-                for method in ("ListFrontends", "CheckConfig", "GetVPPInfo"):
+                for method in ("ListFrontends", "GetVPPInfo"):
                     assert clients.code(channel, method) is expected, (client, method)
         with clients.tls(address, folder, client="server") as channel, pytest.raises(grpc.RpcError) as no:
             clients.call(channel, "ListFrontends")
         assert called(address, folder, "server", desk).role is Role.NOBODY
 
-    assert (no.value.details() or "").startswith("server may not call anything here; ")
+    assert (no.value.details() or "").startswith("certificate server may not call anything here; ")
     assert [each.key for each in no.value.trailing_metadata()] == ["maglev-refused"]
 
 

@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from maglev.core.naming import nearest
 from maglev.errors import ConfigError
 
 MAX_FAULTS = 1000  # nobody reads more, and a file can hold millions
-MAX_CANDIDATES = 500  # difflib compares with each: no suggestion rather than a slow one
 MAX_SHOWN = 64  # characters of the user's text that a message repeats
 
 _PLAIN_SEGMENT = re.compile(r"[\w-]+")
@@ -108,10 +107,10 @@ class Faults:
 
     def suggestion(self, word: str, candidates: Collection[str]) -> str:
         """`; did you mean ...?` if a candidate is close to `word`, else nothing."""
-        if len(self._faults) >= MAX_FAULTS or len(candidates) > MAX_CANDIDATES or len(word) > MAX_SHOWN:
+        if len(self._faults) >= MAX_FAULTS or len(word) > MAX_SHOWN:
             return ""
-        nearest = get_close_matches(word, candidates, n=1)
-        return f"; did you mean {shown(nearest[0])}?" if nearest else ""
+        near = nearest(word, candidates)
+        return f"; did you mean {shown(near)}?" if near is not None else ""
 
     def as_error(self) -> ConfigFaults:
         """All of them as one error."""

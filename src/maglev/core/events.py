@@ -1,9 +1,9 @@
 """What happened, as values with fields; who logs, counts or streams them is decided elsewhere.
 
-The level says who should care; `name` is the word that logs use. What concerns VPP is in vpp_events, and here too.
+The level says who should care; `name` is the word that logs use. What concerns VPP is in vpp_events, audit records
+are in orders, and all of it here too.
 """
 
-import enum
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from maglev.core.desired import FrontendState
 from maglev.core.health import State
 from maglev.core.level import Level
 from maglev.core.model import IPAddress, ProbeResult
+from maglev.core.orders import Ordered, Outcome
 from maglev.core.vpp_events import (
     Audited,
     ConfChange,
@@ -222,40 +223,6 @@ class WeightSaid:
     before: int
     after: int
     flush: bool
-
-
-class Outcome(enum.Enum):
-    """What became of an order."""
-
-    OK = "ok"
-    REFUSED = "refused"
-    DENIED = "denied"
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """The audit record of an order: every one leaves exactly one, whatever became of it and of whoever gave it.
-
-    `who` is what was proved of him, `origin` where he called from, `says` his own word for himself. `action` is
-    the RPC's name, `what` the thing; `before` and `after` say how that was and is, None where there is nothing to say.
-    `result` is `ok`, or the status and sentence that was answered.
-    """
-
-    name: ClassVar[str] = "audit"
-    who: str
-    origin: str
-    says: str
-    action: str
-    what: str
-    before: str | None
-    after: str | None
-    outcome: Outcome
-    result: str
-
-    @property
-    def level(self) -> Level:
-        """Whoever tries what he may not is for a human."""
-        return Level.WARNING if self.outcome is Outcome.DENIED else Level.INFO
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from maglev.core.events import Event
+from maglev.core.events import Event, Ordered
 from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.logs import others
@@ -23,7 +23,7 @@ _adjusting = threading.Lock()
 
 
 def set_up(level: str, form: str = "auto") -> None:
-    """Log to stderr from `level` (a key of LEVELS) upwards, in `form` (one of FORMS); once in a process.
+    """Log to stderr from `level` (a key of LEVELS) upwards, and audit records, in `form` (of FORMS); once in a process.
 
     What other modules and libraries log goes the same way, and so does what nobody catches.
     """
@@ -52,10 +52,10 @@ def feed_from(level: Level | None) -> None:
 
 
 def write(event: Event) -> None:
-    """Log one event at its own level."""
-    level = event.level
-    if level.value >= _log.threshold:
-        _log.take(level, event.name, fields_of(event))
+    """Log one event at its own level. An audit record is shown whatever the level: it is kept for others to judge."""
+    level, is_owed = event.level, isinstance(event, Ordered)
+    if is_owed or level.value >= _log.threshold:
+        _log.take(level, event.name, fields_of(event), is_owed=is_owed)
 
 
 def note(level: int, name: str, **fields: object) -> None:

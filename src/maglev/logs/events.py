@@ -54,7 +54,8 @@ def fields_of(event: Event) -> dict[str, object]:
         return {"refused": _some(event.faults), "hint": "what counted before goes on; mend the file and reload again"}
     if isinstance(event, Ordered):
         fields = {"who": event.who, "from": event.origin, "says": event.says, "action": event.action}
-        return fields | {"what": event.what, "before": event.before, "after": event.after, "result": event.result}
+        fields |= {"what": event.what, "before": event.before, "after": event.after}
+        return fields | {"result": event.result, "times": event.times}
     if isinstance(event, ConfChange):
         flows = "every flow is dropped" if event.drops_flows else "none is dropped"
         return {"from": describe_conf(event.before), "to": describe_conf(event.after), "flows": flows}

@@ -40,14 +40,14 @@ class Log:
             self._feed_from = level
             self.threshold = min(level, self._show_from)
 
-    def take(self, level: Level, name: str, fields: Mapping[str, object]) -> None:
-        """Make a record and hand it to those who want its level."""
+    def take(self, level: Level, name: str, fields: Mapping[str, object], *, is_owed: bool = False) -> None:
+        """Make a record and hand it to those who want its level; one that `is_owed` is shown whatever its level."""
         plain = {key: value_of(value) for key, value in fields.items()}
         with self._lock:
             record = Record(time.time_ns(), level, name, plain)
             if level.value >= self._feed_from:
                 self.sink(record)
-            if level.value >= self._show_from:
+            if is_owed or level.value >= self._show_from:
                 self._shown(record)
 
 

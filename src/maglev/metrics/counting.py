@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import assert_never
 
 from maglev.core import events
 from maglev.core.health import PROBED
 from maglev.core.model import ProbeResult
+from maglev.core.orders import ACTIONS, Outcome
 from maglev.core.plan import AddBackend, AddVip, DelBackend, DelVip, Op, SetConf, SetWeight
 from maglev.metrics import texts
 from maglev.metrics.exposition import Family
@@ -64,6 +66,8 @@ class EventCounters:
             plain.add()
         for kind in _SYNC_KINDS:
             self._writes.add("all", kind)
+        for action, outcome in product(ACTIONS, Outcome):
+            self._orders.add(action, outcome.value)
         self._blinded.set(0)
 
     def observe(self, event: events.Event) -> None:
@@ -79,8 +83,8 @@ class EventCounters:
                     self._see(backend)
             case events.FrontendTransition(frontend, before=was, after=now):
                 self._moves.count(frontend, was.word, now.word)
-            case events.Ordered(action=action, outcome=outcome):
-                self._orders.count(action, outcome.value)
+            case events.Ordered(action=action, outcome=outcome, times=times):
+                self._orders.count(action, outcome.value, times=times)
             case events.UplinkSuspected():
                 self._suspected.count()
             case events.ConfigReloaded():

@@ -106,9 +106,9 @@ class Counter(_Metric[int]):
     def __init__(self, name: str, text: str, labels: Sequence[str], now_s: Callable[[], float]) -> None:
         super().__init__(name, text, labels, now_s, 0, f"{name}_total{{{_LABELS}}} %s\n")
 
-    def count(self, *values: str) -> None:
-        """One more with these values of the labels."""
-        (self._by_values.get(values) or self.add(*values)).figures += 1
+    def count(self, *values: str, times: int = 1) -> None:
+        """One more with these values of the labels, or so many."""
+        (self._by_values.get(values) or self.add(*values)).figures += times
 
     @staticmethod
     def _shown(figures: int) -> tuple[float, ...]:

@@ -5,15 +5,15 @@ The first line that fits counts. "From elsewhere" is every address but 127.0.0.0
 | how somebody comes | who he is | role |
 |---|---|---|
 | Unix socket | `unix socket` | operator: the permissions of the file decide |
-| TCP with --grpc-client-ca, a name of the certificate in --grpc-operators | that name | operator |
-| TCP with --grpc-client-ca, a name of the certificate in --grpc-viewers | that name | viewer |
-| TCP with --grpc-client-ca, anything else | its first name | nobody |
+| TCP with --grpc-client-ca, a name of the certificate in --grpc-operators | `certificate` and that name | operator |
+| TCP with --grpc-client-ca, a name of the certificate in --grpc-viewers | `certificate` and that name | viewer |
+| TCP with --grpc-client-ca, anything else | `certificate` and its first name | nobody |
 | TCP from this machine | `this machine` | operator |
 | TCP from elsewhere with --grpc-insecure | `anybody` | operator |
 | TCP from elsewhere with --grpc-tls-cert | `anybody` | viewer |
 | anything else, such as through a NAT rule to loopback | `anybody` | nobody |
 
-An operator may do everything, a viewer what does not change anything (CHANGES), nobody nothing.
+An operator may do everything, a viewer everything but FOR_OPERATORS, nobody nothing.
 """
 
 from collections.abc import Sequence
@@ -21,22 +21,13 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
-from maglev.errors import ConfigError, Forbidden, MaglevError, NotFound, Overloaded, Refused
+from maglev.core.orders import ACTIONS
+from maglev.errors import Broken, ConfigError, Forbidden, MaglevError, NotFound, Overloaded, Refused
 from maglev.rpc.ports import Caller, Role
 
 ANY = "*"  # in a list of names: any certificate of that CA
-CHANGES = frozenset(
-    {
-        "PauseBackend",
-        "ResumeBackend",
-        "EnableBackend",
-        "DisableBackend",
-        "SetFrontendPoolBackendWeight",
-        "ReloadConfig",
-        "SyncVPPLBState",
-    }
-)
-"""The RPCs that change something. CheckConfig only reads, as costly as a long listing: a viewer may."""
+FOR_OPERATORS = frozenset({*ACTIONS, "CheckConfig"})
+"""What a viewer may not call: what changes something, and CheckConfig, which costs maglevd as much as a reload."""
 
 _SAID = 64  # characters that we repeat of what a stranger says
 _NAME = 256  # of a certificate's name: those of SPIFFE are long
@@ -62,7 +53,7 @@ class Access:
         host, origin = _address(peer)
         if self.client_ca:
             who, role = self._named(names)
-            return Caller(bounded(who, _NAME), origin, role, says)
+            return Caller(who, origin, role, says)
         if host is not None and _is_loopback(host):
             return Caller("this machine", origin, Role.OPERATOR, says)
         if host is not None and self.insecure:
@@ -72,10 +63,10 @@ class Access:
     def _named(self, names: Sequence[str] | None) -> tuple[str, Role]:
         if names is None:
             return "anybody", Role.NOBODY
-        first = names[0] if names else _NOBODY
+        first = _certificate(names[0]) if names else _NOBODY
         for role, allowed in ((Role.OPERATOR, self.operators), (Role.VIEWER, self.viewers)):
             if found := next((name for name in names if name in allowed), None):
-                return found, role
+                return _certificate(found), role
             if ANY in allowed:
                 return first, role
         return first, Role.NOBODY
@@ -121,7 +112,7 @@ class Access:
 
 def require(caller: Caller, rpc: str) -> None:
     """Raise Forbidden unless he may call this RPC."""
-    if caller.role is Role.OPERATOR or (caller.role is Role.VIEWER and rpc not in CHANGES):
+    if caller.role is Role.OPERATOR or (caller.role is Role.VIEWER and rpc not in FOR_OPERATORS):
         return
     if caller.role is Role.VIEWER:
         raise Forbidden(
@@ -147,6 +138,8 @@ def canonical(error: MaglevError) -> str:
             return "FAILED_PRECONDITION"
         case ConfigError():
             return "INVALID_ARGUMENT"
+        case Broken():
+            return "INTERNAL"
         case _:
             return "UNAVAILABLE"
 
@@ -155,6 +148,11 @@ def bounded(text: str, length: int = _SAID) -> str:
     """A stranger's text on one line, cut when long; what cannot be printed is a question mark."""
     short = text if len(text) <= length else f"{text[:length]}..."
     return "".join(each if each.isprintable() else "?" for each in short)
+
+
+def _certificate(name: str) -> str:
+    """The holder of one: what a CA writes into it must not pass for `this machine`, or for a signal."""
+    return f"certificate {bounded(name, _NAME)}"
 
 
 def _address(peer: str) -> tuple[str | None, str]:

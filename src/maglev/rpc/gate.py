@@ -6,9 +6,10 @@ from typing import Any
 
 import grpc
 
+from maglev.core.orders import ACTIONS
 from maglev.errors import Forbidden
 from maglev.rpc import service
-from maglev.rpc.access import CHANGES, Access, require
+from maglev.rpc.access import Access, require
 from maglev.rpc.ports import Caller
 
 Call = Callable[[grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[Any, Any] | None"]]
@@ -27,7 +28,7 @@ def caller(access: Access, context: "grpc.aio.ServicerContext[Any, Any]") -> Cal
 class Gate(grpc.aio.ServerInterceptor):
     """Lets calls through to their handlers, or ends them with PERMISSION_DENIED.
 
-    What changes something goes on to the commands, which refuse by the same rule and leave the record of it.
+    What gives an order goes on to the commands, which refuse by the same rule and leave the record of it.
     """
 
     def __init__(self, access: Access) -> None:
@@ -39,7 +40,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """The handler of the call, behind the gate."""
         handler = await continuation(handler_call_details)
         place, _, rpc = handler_call_details.method.rpartition("/")
-        if handler is None or (place == f"/{service.SERVICE}" and rpc in CHANGES):
+        if handler is None or (place == f"/{service.SERVICE}" and rpc in ACTIONS):
             return handler
         return self._guarded(handler, rpc)
 

@@ -223,7 +223,8 @@ class MaglevServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckConfig(self, request, context):
-        """Read the configuration file and say what is wrong with it; changes nothing.
+        """Read the configuration file and say what is wrong with it; changes nothing. For operators, as it costs as much as a
+        reload.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
