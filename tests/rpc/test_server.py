@@ -4,10 +4,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
 
 from maglev.errors import ConfigError
 from maglev.rpc import questions, server
@@ -20,6 +22,7 @@ from tests.rpc.desk import Desk
 from tests.rpc.served import answering, served
 from tests.rpc.strangers import GREETING, call_headers
 
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 METHODS = {
     name: method
     for name, method in pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name.items()
@@ -285,3 +288,41 @@ def test_nothing_is_left_open_after_stop() -> None:
         once()
     # gRPC's own threads close them a moment after stop() has returned.
     until(lambda: descriptors() <= before + 1, lambda: "gRPC to close its descriptors")
+
+
+async def to_the_end(call: "grpc.aio.StreamStreamCall[Any, Any]") -> tuple[Any, grpc.aio.AioRpcError]:
+    """The last answer, and how it ends then."""
+    last = None
+    while True:
+        try:
+            answer = await call.read()
+        except grpc.aio.AioRpcError as error:
+            return last, error
+        assert answer is not grpc.aio.EOF
+        last = answer
+
+
+def test_who_watches_is_told_of_a_stop_and_holds_nobody_up() -> None:
+    watch = ("/maglev.Maglev/WatchEvents", "/grpc.health.v1.Health/Watch")
+    reflect = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    list_services = b"\x3a\x00"
+
+    async def main() -> None:
+        running = await server.start("127.0.0.1:0", answering(lambda: statuses.FULL))
+        async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            calls = {}
+            for method, request in (*((each, b"") for each in watch), (reflect, list_services)):
+                rpc = channel.stream_stream(method, request_serializer=bytes, response_deserializer=bytes)
+                calls[method] = rpc()
+                await calls[method].write(request)
+                if method in watch:
+                    await calls[method].done_writing()
+                assert await calls[method].read()
+            await running.stop(3600)
+            last = {}
+            for method, call in calls.items():
+                last[method], ended = await to_the_end(call)
+                assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "maglevd stops")
+            assert health_pb2.HealthCheckResponse.FromString(last[watch[1]]).status == NOT_SERVING
+
+    asyncio.run(main())

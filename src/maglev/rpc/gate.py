@@ -1,7 +1,8 @@
 """The gate through which every call over gRPC goes, health and reflection included; who may is for `access` to say."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -34,6 +35,14 @@ class Gate(grpc.aio.ServerInterceptor):
     def __init__(self, access: Access, request_s: float = 10.0) -> None:
         self._access = access
         self._request_s = request_s
+        self._lasting: set[asyncio.Timeout] = set()  # round each call with many answers
+        self._has_ended = False
+
+    def end(self) -> None:
+        """End all calls with many answers, whose clients would wait for more of them as long as we let them."""
+        self._has_ended = True
+        for scope in self._lasting:
+            scope.reschedule(0)
 
     async def intercept_service(
         self, continuation: Call, handler_call_details: grpc.HandlerCallDetails
@@ -45,6 +54,20 @@ class Gate(grpc.aio.ServerInterceptor):
         place, _, rpc = handler_call_details.method.rpartition("/")
         is_change = place == f"/{service.SERVICE}" and rpc in CHANGES
         return self._guarded(handler, None if is_change else rpc)
+
+    @asynccontextmanager
+    async def _until_end(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(0 if self._has_ended else None) as scope:
+                self._lasting.add(scope)
+                try:
+                    yield
+                finally:
+                    self._lasting.remove(scope)
+        except TimeoutError as error:
+            if scope.expired():
+                raise _EndedError from error
+            raise
 
     def _guarded(
         self, handler: "grpc.RpcMethodHandler[Any, Any]", rpc: str | None
@@ -68,14 +91,26 @@ class Gate(grpc.aio.ServerInterceptor):
             return await call(await admitted(context), context)
 
         async def many(_: object, context: Context) -> None:
-            answers = call(await admitted(context), context)
-            if isinstance(answers, AsyncGenerator):
-                async with aclosing(answers):
-                    async for answer in answers:
-                        await context.write(answer)
-            else:
-                await answers
+            request = await admitted(context)
+            try:
+                async with self._until_end():
+                    await _written(call(request, context), context)
+            except _EndedError:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "maglevd stops", requests.REFUSED)
 
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(many, response_serializer=handler.response_serializer)
         return grpc.stream_unary_rpc_method_handler(one, response_serializer=handler.response_serializer)
+
+
+async def _written(answers: AsyncGenerator[Any, None] | Awaitable[None], context: Context) -> None:
+    if not isinstance(answers, AsyncGenerator):
+        await answers
+        return
+    async with aclosing(answers):
+        async for answer in answers:
+            await context.write(answer)
+
+
+class _EndedError(Exception):
+    pass

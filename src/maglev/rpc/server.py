@@ -59,6 +59,7 @@ class Server:
 
     ports: tuple[int, ...]
     servers: doors.Servers
+    guard: gate.Gate
     health: Health
     followed: asyncio.Task[None]
 
@@ -68,9 +69,10 @@ class Server:
         return next(filter(None, self.ports), 0)
 
     async def stop(self, grace_s: float) -> None:
-        """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
+        """Say so, take no more calls, end those who watch, and cut what else is not done within `grace_s` seconds."""
         self.followed.cancel()
-        self.health.end()
+        self.health.end()  # before the guard: who watches it is told so
+        self.guard.end()
         await self.servers.stop(grace_s)
 
 
@@ -130,7 +132,7 @@ async def start(
     health.look()
     await servers.start()
     followed = asyncio.create_task(health.follow(), name="grpc health")
-    return Server(tuple(ports), servers, health, followed)
+    return Server(tuple(ports), servers, guard, health, followed)
 
 
 def _options(limits: Limits) -> tuple[tuple[str, int], ...]:
