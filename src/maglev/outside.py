@@ -76,15 +76,10 @@ class Outside:
 
     def _tell(self, level: Level, text: str) -> None:
         """A thread of gRPC's has something to say, perhaps at the very end of it all."""
-
-        def note() -> None:
-            if level is Level.WARNING:
-                logs.note(logging.WARNING, "grpc-access", told=text)
-            else:
-                logs.note(logging.INFO, "grpc-access", told=text)
-
         with suppress(trio.RunFinishedError):
-            self._trio.run_sync_soon(note)
+            self._trio.run_sync_soon(
+                lambda: logs.note(logging.WARNING if level is Level.WARNING else logging.INFO, "grpc-access", told=text)
+            )
 
     def _mark_soon(self) -> None:
         """Have watchers told the present health; asked on the serving loop, done between two steps of trio's."""
