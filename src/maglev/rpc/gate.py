@@ -43,6 +43,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._has_ended = True
         for scope in self._lasting:
             scope.reschedule(0)
+        self._lasting.clear()
 
     async def intercept_service(
         self, continuation: Call, handler_call_details: grpc.HandlerCallDetails
@@ -63,7 +64,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 try:
                     yield
                 finally:
-                    self._lasting.remove(scope)
+                    self._lasting.discard(scope)
         except TimeoutError as error:
             if scope.expired():
                 raise _EndedError from error
