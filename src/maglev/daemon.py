@@ -39,7 +39,6 @@ from maglev.rpc import doors
 from maglev.serving import Serving
 from maglev.vpp.session import Session, keep_connected
 
-AWAKE_WITHIN_S = 5.0  # the loop beats twenty times a second
 STOP_GRACE_S = 5.0  # for VPP to answer what was written to it when we were asked to stop
 
 

@@ -65,7 +65,6 @@ class Outside:
             reflection=self._options.reflection,
         )
         stack.push_async_callback(grpc_server.stop, 1.0)
-        stack.callback(self.hub.end)  # before that: a watcher would wait for the end of the grace
 
     async def _serve_metrics(self, stack: AsyncExitStack) -> None:
         page = registry_for(self._status, self._counters, lambda: Audience(self.hub.watchers, self.hub.resyncs))
@@ -77,15 +76,10 @@ class Outside:
 
     def _tell(self, level: Level, text: str) -> None:
         """A thread of gRPC's has something to say, perhaps at the very end of it all."""
-
-        def note() -> None:
-            if level is Level.WARNING:
-                logs.note(logging.WARNING, "grpc-access", told=text)
-            else:
-                logs.note(logging.INFO, "grpc-access", told=text)
-
         with suppress(trio.RunFinishedError):
-            self._trio.run_sync_soon(note)
+            self._trio.run_sync_soon(
+                lambda: logs.note(logging.WARNING if level is Level.WARNING else logging.INFO, "grpc-access", told=text)
+            )
 
     def _mark_soon(self, asked: int) -> None:
         """Have watchers told the present health; asked on the serving loop, done between two steps of trio's."""

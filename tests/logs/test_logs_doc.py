@@ -42,7 +42,7 @@ def noted() -> Iterator[tuple[str, Said]]:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("logs.note", "note"):
                 level, name = map(ast.unparse, node.args)
                 fields = frozenset(each.arg or "**" for each in node.keywords)
-                yield ast.literal_eval(name), Said(frozenset({level.rpartition(".")[2].lower()}), fields)
+                yield ast.literal_eval(name), Said(frozenset(re.findall(r"logging\.(\w+)", level.lower())), fields)
 
 
 def of_events() -> Iterator[tuple[str, Said]]:

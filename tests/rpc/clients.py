@@ -1,10 +1,12 @@
 """Plain clients of gRPC: each channel has a connection of its own."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import pytest
 
 from tests.rpc.authorities import Folder
 
@@ -24,6 +26,25 @@ def code(channel: grpc.Channel, method: str, request: bytes = b"") -> grpc.Statu
     except grpc.RpcError as error:
         return error.code()
     return grpc.StatusCode.OK
+
+
+def code_without_request(channel: grpc.Channel, method: str) -> grpc.StatusCode:
+    """How a call ends whose request is never sent."""
+    done = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        done.wait()
+        yield from ()
+
+    rpc = channel.stream_stream(f"/maglev.Maglev/{method}", request_serializer=bytes, response_deserializer=bytes)
+    try:
+        with pytest.raises(grpc.RpcError) as failed:
+            next(rpc(nothing(), timeout=60))
+    finally:
+        done.set()
+    # The client's own deadline has the same status as ours, but no metadata.
+    assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
+    return failed.value.code()
 
 
 def plain(address: str) -> grpc.Channel:

@@ -15,8 +15,11 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
 
 
+GREETING = PREFACE + frame(SETTINGS, 0, 0)
+
+
 def call_headers(path: str) -> bytes:
-    """The HEADERS frame on stream 1 that begins a call."""
+    """The HEADERS frame on stream 1 that begins a call; by itself, one whose request never comes."""
     fields = {b":path": path.encode(), b":authority": b"a", b"content-type": b"application/grpc", b"te": b"trailers"}
     pairs = (b"\0%c%s%c%s" % (len(name), name, len(value), value) for name, value in fields.items())
     return frame(HEADERS, END_HEADERS, 1, b"\x83\x86" + b"".join(pairs))  # POST and http are in HPACK's table

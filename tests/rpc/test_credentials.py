@@ -1,5 +1,6 @@
 """Certificates on disk: each fault is told with its file, and a renewed one counts for the next connection."""
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from maglev.core.level import Level
 from maglev.errors import ConfigError
 from maglev.rpc import credentials
 from maglev.rpc.access import Access
+from tests.processes import until
 from tests.rpc import authorities, clients, statuses
 from tests.rpc.authorities import Folder
 from tests.rpc.served import served
@@ -168,6 +170,89 @@ def test_a_broken_new_file_is_told_once_and_the_old_ones_go_on(own: Folder) -> N
         Path(own.crt("server")).unlink()
         assert is_served(address, own, "ca")
         assert "cannot read" in told[-1][1]
+
+
+class Renewal:
+    """What each handshake asks, at times of our own."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.now_s = 0.0
+        self.told: list[str] = []
+        self._renewal = credentials._Renewal(folder.access(), lambda _, text: self.told.append(text), self._now)
+
+    def _now(self) -> float:
+        return self.now_s
+
+    def is_new(self) -> bool:
+        """Whether a handshake is given other certificates than the one before."""
+        return self._renewal.newest() is not None
+
+
+def test_refused_certificates_are_tried_again_without_a_change_of_theirs(
+    own: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.signed("server2")
+    renewal = Renewal(own)
+    readings = []
+    read = credentials.read
+
+    def not_yet(access: Access) -> credentials._Material:
+        readings.append(renewal.now_s)
+        if renewal.now_s < 15:
+            raise ConfigError("no client would take the certificate: certificate is not yet valid")
+        return read(access)
+
+    monkeypatch.setattr(credentials, "read", not_yet)
+    replace(own, "server2", "server", "crt", "key")
+    for renewal.now_s in (0, 1, 9, 10, 11, 19, 20, 21):
+        assert renewal.is_new() == (renewal.now_s == 20)
+
+    assert readings == [0, 10, 20]
+    first, last = renewal.told
+    assert first.startswith("no client would take the certificate: certificate is not yet valid")
+    assert "were read anew" in last
+
+
+def test_each_reason_is_told_once(own: Folder) -> None:
+    own.signed("server2")
+    renewal = Renewal(own)
+    replace(own, "server2", "server", "crt")
+    for renewal.now_s in (0, 10, 20):
+        assert not renewal.is_new()
+    Path(own.crt("server")).unlink()
+    for renewal.now_s in (20, 30):
+        assert not renewal.is_new()
+
+    assert ["is not that of the certificate" in told for told in renewal.told] == [True, False]
+    assert renewal.told[1].startswith(f"cannot read {own.crt('server')}: ")
+
+
+def test_another_owner_or_mode_counts_at_once(own: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a key that is copied by root and then given to maglevd: its times, size and number stay as they are."""
+    own.signed("server2")
+    renewal = Renewal(own)
+    Path(own.key("server2")).chmod(0)
+    opened = Path.open
+
+    def as_somebody_else(path: Path, mode: str = "r") -> object:  # root may read everything
+        if not path.stat().st_mode & 0o444:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, mode)
+
+    monkeypatch.setattr(Path, "open", as_somebody_else)
+    for kind in ("crt", "key"):
+        Path(own.path / f"server2.{kind}").rename(own.path / f"server.{kind}")
+    assert not renewal.is_new()
+    assert renewal.told[0].startswith(f"cannot read {own.key('server')}: Permission denied")
+    key = Path(own.key("server"))
+    before = key.stat().st_ctime_ns
+
+    def is_later() -> bool:  # the clock of a file system may stand still for some milliseconds
+        key.chmod(0o600)
+        return key.stat().st_ctime_ns != before
+
+    until(is_later, lambda: "the file system's clock")
+    assert renewal.is_new()
 
 
 def test_a_renewed_client_ca_counts_for_the_next_connection(own: Folder) -> None:

@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import grpc
@@ -20,6 +20,7 @@ from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.access import Access
 from maglev.rpc.gate import Gate
 from maglev.rpc.ports import Caller, Role
+from maglev.rpc.server import Limits
 from tests.daemon.site import free_port
 from tests.rpc import clients, statuses
 from tests.rpc.authorities import Folder
@@ -230,6 +231,37 @@ def test_a_certificate_in_no_list_may_not_even_look(folder: Folder) -> None:
     assert [each.key for each in no.value.trailing_metadata()] == ["maglev-refused"]
 
 
+def test_who_may_nothing_cannot_keep_a_call_by_sending_no_request(folder: Folder) -> None:
+    access = folder.access(ca="ca", operators=["alice"], viewers="bob")
+    with (
+        served(statuses.FULL, access=access, limits=Limits(request_s=3600)) as address,
+        clients.tls(address, folder, client="server") as channel,
+    ):
+        assert clients.code_without_request(channel, "ListFrontends") is DENIED
+
+
+@pytest.mark.parametrize("method", ["ListFrontends", "PauseBackend", "WatchEvents"])
+def test_a_request_that_never_comes_ends_its_call(method: str) -> None:
+    with served(statuses.FULL, limits=Limits(request_s=0.1)) as address, clients.plain(address) as channel:
+        assert clients.code_without_request(channel, method) is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_who_fills_tcp_keeps_nobody_from_the_unix_socket(tmp_path: Path) -> None:
+    unix = f"unix:{tmp_path}/maglev.sock"
+    limits = Limits(rpcs=2, connections=3)
+    with served(statuses.FULL, f"{unix},127.0.0.1:0", limits, Desk()) as address, ExitStack() as held:
+        for _ in range(limits.rpcs):
+            channel = held.enter_context(clients.plain(address))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+            held.callback(watch.cancel)
+            next(watch)
+        last = held.enter_context(clients.plain(address))
+        assert clients.code(last, "ListFrontends") is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert not is_served(address)  # nor is there room for one more connection
+        with clients.plain(unix) as operator:
+            assert clients.code(operator, "PauseBackend", PAUSE) is OK
+
+
 @pytest.mark.parametrize(("client", "expected"), [("bob", OK), ("server", DENIED)])
 def test_other_services_are_behind_the_same_gate(folder: Folder, client: str, expected: grpc.StatusCode) -> None:
     access = folder.access(ca="ca", operators=["alice"], viewers="bob")
@@ -238,7 +270,7 @@ def test_other_services_are_behind_the_same_gate(folder: Folder, client: str, ex
         aio = grpc.aio.server(interceptors=(Gate(access),))
         health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), aio)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(_async.ReflectionServicer(["maglev.Maglev"]), aio)
-        (port,) = doors.open_all(aio, "127.0.0.1:0", access, lambda _level, _text: None)
+        (port,) = doors.open_all(doors.Servers(aio, aio), "127.0.0.1:0", access, lambda _level, _text: None)
         await aio.start()
         try:
             return await asyncio.to_thread(codes, port)

@@ -9,7 +9,7 @@ from maglev.core.health import State
 from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.core.status import BackendStatus, HealthStatus
-from maglev.errors import Overloaded, Unavailable
+from maglev.errors import Overloaded
 from maglev.rpc import happenings
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.happenings import Wants
@@ -286,24 +286,6 @@ def test_the_present_is_made_once_for_all_who_get_it(monkeypatch: pytest.MonkeyP
     asyncio.run(main())
 
     assert made == list(NAMES)
-
-
-def test_at_the_end_all_leave_also_those_who_wait_for_their_mark() -> None:
-    async def main() -> None:
-        world = World()
-        begun = Watcher(world)
-        await quiet()
-        world.mark()
-        await quiet()
-        waiting = Watcher(world)
-        await quiet()
-        world.hub.end()
-        for watcher in (begun, waiting, Watcher(world)):
-            with pytest.raises(Unavailable, match="maglevd is stopping"):
-                await asyncio.wait_for(watcher.task, 30)
-        assert world.hub.watchers == 0
-
-    asyncio.run(main())
 
 
 def test_a_happening_that_breaks_us_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:

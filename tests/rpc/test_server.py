@@ -4,10 +4,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
 
 from maglev.errors import ConfigError
 from maglev.rpc import questions, server
@@ -18,26 +20,14 @@ from tests.processes import until
 from tests.rpc import statuses
 from tests.rpc.desk import Desk
 from tests.rpc.served import answering, served
+from tests.rpc.strangers import GREETING, call_headers
 
-HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # the preface and empty SETTINGS
-CALL = {
-    b":path": b"/maglev.Maglev/ListBackends",
-    b":authority": b"a",
-    b"content-type": b"application/grpc",
-    b"te": b"trailers",
-}
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 METHODS = {
     name: method
     for name, method in pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name.items()
     if not method.server_streaming  # tests/rpc/test_watch.py
 }
-
-
-def unfinished_call() -> bytes:
-    """A HEADERS frame on stream 1 that begins a call, whose request never comes."""
-    pairs = (b"\0%c%s%c%s" % (len(name), name, len(value), value) for name, value in CALL.items())
-    block = b"\x83\x86" + b"".join(pairs)  # POST and http are in HPACK's table
-    return len(block).to_bytes(3) + b"\x01\x04" + (1).to_bytes(4) + block
 
 
 def call(channel: grpc.Channel, method: str, request: bytes = b"") -> bytes:
@@ -113,11 +103,37 @@ def test_a_method_that_does_not_exist_is_unimplemented(full: grpc.Channel) -> No
     assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_request_that_is_no_protobuf_ends_that_call_only(full: grpc.Channel) -> None:
-    with pytest.raises(grpc.RpcError):
-        call(full, "GetFrontend", b"\xff\xff\xff")
+@pytest.mark.parametrize(
+    "method",
+    [
+        "/maglev.Maglev/GetFrontend",
+        "/maglev.Maglev/PauseBackend",
+        "/maglev.Maglev/WatchEvents",
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ],
+)
+def test_a_request_that_is_no_protobuf_ends_that_call_only(
+    full: grpc.Channel, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rpc = full.stream_stream(method, request_serializer=bytes, response_deserializer=bytes)
+    with pytest.raises(grpc.RpcError) as failed:
+        next(rpc(iter([b"\xff\xff\xff"]), timeout=10))
 
+    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (failed.value.details() or "").startswith("the request is no message of this RPC; ")
+    assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
+    assert not caplog.records
     assert call(full, "ListFrontends")
+
+
+def test_a_call_without_a_request_is_told(full: grpc.Channel) -> None:
+    rpc = full.stream_unary("/maglev.Maglev/ListFrontends", request_serializer=bytes, response_deserializer=bytes)
+    with pytest.raises(grpc.RpcError) as failed:
+        rpc(iter([]), timeout=10)
+
+    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_an_oversized_request_is_refused(full: grpc.Channel) -> None:
@@ -223,15 +239,15 @@ def until_closed(connection: socket.socket) -> None:
 
 def test_connections_are_bounded_and_room_comes_back() -> None:
     with served(statuses.FULL, limits=Limits(connections=3)) as address:
-        inside = [stranger(address, HTTP2) for _ in range(3)]
+        inside = [stranger(address, GREETING) for _ in range(3)]
         assert [is_let_in(each) for each in inside] == [True] * 3
-        with stranger(address, HTTP2) as surplus:
+        with stranger(address, GREETING) as surplus:
             assert not is_let_in(surplus)
         for each in inside:
             each.close()
 
         def is_room() -> bool:
-            with stranger(address, HTTP2) as connection:
+            with stranger(address, GREETING) as connection:
                 return is_let_in(connection)
 
         until(is_room, lambda: "gRPC to notice that three have left")
@@ -240,8 +256,8 @@ def test_connections_are_bounded_and_room_comes_back() -> None:
 @pytest.mark.parametrize(
     ("says", "limits"),
     [
-        (HTTP2, Limits(idle_s=0.2)),
-        (HTTP2 + unfinished_call(), Limits(ping_s=0.2, pong_s=0.2)),
+        (GREETING, Limits(idle_s=0.2)),
+        (GREETING + call_headers("/maglev.Maglev/ListBackends"), Limits(ping_s=0.2, pong_s=0.2)),
         (b"", Limits(handshake_s=0.2)),
     ],
     ids=["idle", "a call that never ends, of a peer that is gone", "silent"],
@@ -251,7 +267,7 @@ def test_a_connection_that_does_nothing_is_closed(says: bytes, limits: Limits) -
         until_closed(stranger(address, says))
 
 
-@pytest.mark.parametrize(("descriptors", "connections"), [(1024, 256), (1_048_576, 1280), (2, 1)])
+@pytest.mark.parametrize(("descriptors", "connections"), [(1024, 128), (1_048_576, 1280), (2, 1)])
 def test_connections_leave_descriptors_for_probes(descriptors: int, connections: int) -> None:
     options = dict(server._options(Limits().within(descriptors)))
 
@@ -272,3 +288,41 @@ def test_nothing_is_left_open_after_stop() -> None:
         once()
     # gRPC's own threads close them a moment after stop() has returned.
     until(lambda: descriptors() <= before + 1, lambda: "gRPC to close its descriptors")
+
+
+async def to_the_end(call: "grpc.aio.StreamStreamCall[Any, Any]") -> tuple[Any, grpc.aio.AioRpcError]:
+    """The last answer, and how it ends then."""
+    last = None
+    while True:
+        try:
+            answer = await call.read()
+        except grpc.aio.AioRpcError as error:
+            return last, error
+        assert answer is not grpc.aio.EOF
+        last = answer
+
+
+def test_who_watches_is_told_of_a_stop_and_holds_nobody_up() -> None:
+    watch = ("/maglev.Maglev/WatchEvents", "/grpc.health.v1.Health/Watch")
+    reflect = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    list_services = b"\x3a\x00"
+
+    async def main() -> None:
+        running = await server.start("127.0.0.1:0", answering(lambda: statuses.FULL))
+        async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            calls = {}
+            for method, request in (*((each, b"") for each in watch), (reflect, list_services)):
+                rpc = channel.stream_stream(method, request_serializer=bytes, response_deserializer=bytes)
+                calls[method] = rpc()
+                await calls[method].write(request)
+                if method in watch:
+                    await calls[method].done_writing()
+                assert await calls[method].read()
+            await running.stop(3600)
+            last = {}
+            for method, call in calls.items():
+                last[method], ended = await to_the_end(call)
+                assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "maglevd stops")
+            assert health_pb2.HealthCheckResponse.FromString(last[watch[1]]).status == NOT_SERVING
+
+    asyncio.run(main())

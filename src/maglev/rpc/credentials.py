@@ -24,7 +24,11 @@ Tell = Callable[[Level, str], None]
 """Tells a human, who reads the log; called on any thread."""
 
 _HINT = "maglevd needs PEM files: the certificate with those between it and its CA, and its key, without a passphrase"
+RETRY_S = 10.0  # between two readings of files that were refused, as long as they are the same
 _MAX_BYTES = 1024 * 1024  # of a file: a bundle of all public CAs has a quarter of that
+
+
+_Stamps = list[tuple[int, int, int, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +49,54 @@ def credentials(access: Access, tell: Tell) -> grpc.ServerCredentials:
 
 
 class _Renewal:
-    """Looks at the files before each handshake; what is wrong with new ones is told once, and the old ones go on."""
+    """Looks at the files before each handshake; what is wrong with new ones is told once, and the old ones go on.
 
-    def __init__(self, access: Access, tell: Tell) -> None:
+    Wrong ones are tried again: what was wrong may be the time, or who may read them, and need not change their stamps.
+    """
+
+    def __init__(self, access: Access, tell: Tell, now_s: Callable[[], float] = time.monotonic) -> None:
         self._access = access
         self._tell = tell
+        self._now_s = now_s
         self._seen = _stamps(access)  # before the reading: what changes meanwhile is read again
         self._material = read(access)
+        self._refused: _Refused | None = None
         self._turn = threading.Lock()  # gRPC asks on several threads
         self.first = _configuration(self._material)
 
     def newest(self) -> Any:  # a configuration, or None for "as before", which gRPC's type hints leave out
         with self._turn:
             stamps = _stamps(self._access)
-            if stamps == self._seen:
+            if stamps == self._seen or (self._refused and not self._refused.is_due(stamps, self._now_s())):
                 return None
-            self._seen = stamps
             try:
                 material = read(self._access)
             except ConfigError as error:
-                self._tell(Level.WARNING, f"{error}; until then the certificates from before are used")
+                self._refuse(_Refused(stamps, str(error), self._now_s() + RETRY_S))
                 return None
+            self._seen, self._refused = stamps, None
             if material == self._material:
                 return None
             self._material = material
             self._tell(Level.INFO, f"{self._access.tls_cert} and what belongs to it were read anew")
             return _configuration(material)
+
+    def _refuse(self, refused: "_Refused") -> None:
+        if self._refused is None or self._refused.reason != refused.reason:
+            self._tell(Level.WARNING, f"{refused.reason}; until then the certificates from before are used")
+        self._refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Files that were no good, why, and when they are looked at again."""
+
+    stamps: _Stamps
+    reason: str
+    again_at_s: float
+
+    def is_due(self, stamps: _Stamps, now_s: float) -> bool:
+        return stamps != self.stamps or now_s >= self.again_at_s
 
 
 def read(access: Access) -> _Material:
@@ -176,17 +202,17 @@ def _configuration(material: _Material) -> grpc.ServerCertificateConfiguration:
     return grpc.ssl_server_certificate_configuration([(material.key, material.cert)], material.ca or None)
 
 
-def _stamps(access: Access) -> list[tuple[int, int, int] | None]:
+def _stamps(access: Access) -> _Stamps:
     return [_stamp(path) for path in (access.tls_cert, access.tls_key, access.client_ca)]
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    """What a file has another one of once it was written or replaced."""
+def _stamp(path: str) -> tuple[int, int, int, int] | None:
+    """What a file has another one of once it was written or replaced, or somebody else may read it."""
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 class _EncryptedError(Exception):

@@ -1,8 +1,10 @@
 """The addresses that gRPC listens on: vetted, then opened, all or none; must not know what is served."""
 
+import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -28,11 +30,27 @@ def vet(addresses: str, access: Access) -> None:
         credentials.read(access)
 
 
-def open_all(server: grpc.aio.Server, addresses: str, access: Access, tell: Tell) -> list[int]:
-    """Have `server` listen on each of them; the port of each, 0 of a Unix socket.
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """One for each kind of address: who may only reach TCP cannot use up what those on this machine need."""
+
+    tcp: grpc.aio.Server
+    unix: grpc.aio.Server
+
+    async def start(self) -> None:
+        """Let in who comes."""
+        await asyncio.gather(self.tcp.start(), self.unix.start())
+
+    async def stop(self, grace_s: float | None) -> None:
+        """Take no more calls, and cut those that are not done within `grace_s` seconds."""
+        await asyncio.gather(self.tcp.stop(grace_s), self.unix.stop(grace_s))
+
+
+def open_all(servers: Servers, addresses: str, access: Access, tell: Tell) -> list[int]:
+    """Have `servers` listen on each of them; the port of each, 0 of a Unix socket.
 
     Raises ConfigError when any of them is no address, not ours, in use, or lets in more than `access` says: then the
-    server has to be stopped.
+    servers have to be stopped.
     """
     places = listen.parse_all(addresses)
     usable: dict[listen.Address, list[listen.TcpAddress]] = {}
@@ -50,9 +68,9 @@ def open_all(server: grpc.aio.Server, addresses: str, access: Access, tell: Tell
     with ExitStack() as undo:  # gRPC removes the sockets of servers alone that were started
         for place in places:
             if isinstance(place, listen.TcpAddress):
-                ports.append(_open_tcp(server, usable[place], tls))
+                ports.append(_open_tcp(servers.tcp, usable[place], tls))
             else:
-                ports.append(_open_unix(server, place))
+                ports.append(_open_unix(servers.unix, place))
                 undo.callback(Path(place.path).unlink, missing_ok=True)
         undo.pop_all()
     return ports

@@ -1,21 +1,23 @@
 """The gate through which every call over gRPC goes, health and reflection included; who may is for `access` to say."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, TypeAlias
 
 import grpc
 
 from maglev.core.orders import ACTIONS
 from maglev.errors import Forbidden
-from maglev.rpc import service
+from maglev.rpc import requests, service
 from maglev.rpc.access import Access, require
 from maglev.rpc.ports import Caller
 
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Call = Callable[[grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[Any, Any] | None"]]
 
 
-def caller(access: Access, context: "grpc.aio.ServicerContext[Any, Any]") -> Caller:
+def caller(access: Access, context: Context) -> Caller:
     """Who calls, by his socket, his certificate and his word."""
     proved = {key: [str(each, "utf-8", "replace") for each in values] for key, values in context.auth_context().items()}
     names = None
@@ -26,62 +28,91 @@ def caller(access: Access, context: "grpc.aio.ServicerContext[Any, Any]") -> Cal
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Lets calls through to their handlers, or ends them with PERMISSION_DENIED.
+    """Lets calls through to their handlers, or ends them with PERMISSION_DENIED before their request is read.
 
     What gives an order goes on to the commands, which refuse by the same rule and leave the record of it.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, request_s: float = 10.0) -> None:
         self._access = access
+        self._request_s = request_s
+        self._lasting: set[asyncio.Timeout] = set()  # round each call with many answers
+        self._has_ended = False
+
+    def end(self) -> None:
+        """End all calls with many answers, whose clients would wait for more of them as long as we let them."""
+        self._has_ended = True
+        for scope in self._lasting:
+            scope.reschedule(0)
+        self._lasting.clear()
 
     async def intercept_service(
         self, continuation: Call, handler_call_details: grpc.HandlerCallDetails
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """The handler of the call, behind the gate."""
         handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
         place, _, rpc = handler_call_details.method.rpartition("/")
-        if handler is None or (place == f"/{service.SERVICE}" and rpc in ACTIONS):
-            return handler
-        return self._guarded(handler, rpc)
+        is_order = place == f"/{service.SERVICE}" and rpc in ACTIONS
+        return self._guarded(handler, None if is_order else rpc)
 
-    def _guarded(self, handler: "grpc.RpcMethodHandler[Any, Any]", rpc: str) -> "grpc.RpcMethodHandler[Any, Any]":
-        make, call = _shape(handler)
+    @asynccontextmanager
+    async def _until_end(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(0 if self._has_ended else None) as scope:
+                self._lasting.add(scope)
+                try:
+                    yield
+                finally:
+                    self._lasting.discard(scope)
+        except TimeoutError as error:
+            if scope.expired():
+                raise _EndedError from error
+            raise
 
-        async def admit(context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+    def _guarded(
+        self, handler: "grpc.RpcMethodHandler[Any, Any]", rpc: str | None
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """`rpc` is None where others ask who may."""
+        call: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        parse = handler.request_deserializer or bytes
+
+        async def admitted(context: Context) -> Any:
+            """What the handler is called with."""
             try:
-                require(caller(self._access, context), rpc)
+                if rpc is not None:
+                    require(caller(self._access, context), rpc)
             except Forbidden as no:
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(no), service.REFUSED)
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(no), requests.REFUSED)
+            if handler.request_streaming:
+                return requests.each(context, parse)
+            return await requests.only(context, parse, self._request_s)
 
-        async def one(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
-            await admit(context)
-            return await call(request, context)
+        async def one(_: object, context: Context) -> Any:
+            return await call(await admitted(context), context)
 
-        async def many(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
-            await admit(context)
-            answers = call(request, context)
-            if isinstance(answers, AsyncGenerator):
-                async with aclosing(answers):
-                    async for answer in answers:
-                        await context.write(answer)
-            else:
-                await answers
+        async def many(_: object, context: Context) -> None:
+            request = await admitted(context)
+            try:
+                async with self._until_end():
+                    await _written(call(request, context), context)
+            except _EndedError:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "maglevd stops", requests.REFUSED)
 
-        guarded: grpc.RpcMethodHandler[Any, Any] = make(
-            many if handler.response_streaming else one,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-        return guarded
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(many, response_serializer=handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(one, response_serializer=handler.response_serializer)
 
 
-def _shape(handler: "grpc.RpcMethodHandler[Any, Any]") -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """What makes such a handler, and the function that it calls."""
-    shapes = (
-        (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
-        (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
-        (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
-        (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
-    )
-    ((make, call),) = [(make, call) for make, call in shapes if call is not None]
-    return make, call
+async def _written(answers: AsyncGenerator[Any, None] | Awaitable[None], context: Context) -> None:
+    if not isinstance(answers, AsyncGenerator):
+        await answers
+        return
+    async with aclosing(answers):
+        async for answer in answers:
+            await context.write(answer)
+
+
+class _EndedError(Exception):
+    pass

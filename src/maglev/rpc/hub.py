@@ -18,7 +18,7 @@ from maglev.core.events import Event
 from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.core.status import HealthStatus
-from maglev.errors import Overloaded, Unavailable
+from maglev.errors import Overloaded
 from maglev.rpc import happenings
 from maglev.rpc.happenings import Present, Wants
 from maglev.rpc.pace import TURN_S, Pace
@@ -96,7 +96,6 @@ class Hub:
         self._asked = 0
         self._happened = 0
         self._present = Present(HealthStatus())
-        self._has_ended = False
         self.watchers = 0
         self.resyncs = 0  # times that one was too slow, ever
 
@@ -110,10 +109,7 @@ class Hub:
             self._spilt += 1  # and nothing more gets in until all know that something is missing
 
     async def watch(self, wants: Wants) -> AsyncGenerator[bytes, None]:
-        """Serialized messages, the present states first, without end.
-
-        Raises Overloaded when too many watch, Unavailable when the hub ends.
-        """
+        """Serialized messages, the present states first, without end. Raises Overloaded when too many watch."""
         group = self._join(wants)
         try:
             present, reader = await self._states_of_now(group)
@@ -129,21 +125,10 @@ class Hub:
                     states = present.messages(wants)
                     await self._pace.turn()
                     yield happenings.resync(before.lost_until(reader), log_only=False)
-                elif self._has_ended:
-                    raise _stopping()
                 elif reader.is_at_the_end:
                     await group.news.wait()
         finally:
             self._leave(wants, group)
-
-    def end(self) -> None:
-        """Have all watchers leave, once each has read what there is."""
-        self._has_ended = True
-        for newcomer in self._newcomers:
-            if not newcomer.told.done():
-                newcomer.told.set_exception(_stopping())
-        for group in self._groups.values():
-            group.wake()
 
     def _portion(self, messages: Iterator[bytes], wants: Wants) -> bytes:
         """The next message, or some of them in one; empty if there is none now."""
@@ -156,8 +141,6 @@ class Hub:
         return happenings.batch(portion)
 
     def _join(self, wants: Wants) -> _Group:
-        if self._has_ended:
-            raise _stopping()
         if self.watchers >= self._watchers_bound:
             raise Overloaded(
                 f"{self.watchers} clients watch already, which is as many as may", hint="end one, or try again later"
@@ -251,7 +234,3 @@ class Hub:
         for wants, ring in self._rings.items():
             ring.lose(lost)
             woken.add(wants)
-
-
-def _stopping() -> Unavailable:
-    return Unavailable("maglevd is stopping")

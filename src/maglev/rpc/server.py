@@ -30,10 +30,13 @@ class Limits:
     A connection above the bound is closed at once. One without a call is closed after `idle_s`, one that never becomes
     HTTP/2 after `handshake_s`; one with a call that says nothing is asked every `ping_s` whether it is still there, and
     closed if no answer comes within `pong_s`. A connection may be as old as it likes: it may be a watcher's.
-    `rpcs` is over all connections; more are refused with RESOURCE_EXHAUSTED.
+    `rpcs` is over all connections; more are refused with RESOURCE_EXHAUSTED. The request has to come within `request_s`
+    of its call; somebody who may nothing is sent away before, unless he asks for a change, which goes on record.
 
-    What remains: gRPC accepts before it refuses, so a flood still costs CPU in its own threads; and strangers who keep
-    coming back can take all room from others, so that only a firewall can keep it for those who should have it.
+    TCP and Unix sockets have all of this for themselves, so strangers cannot keep those out who are in the group of the
+    socket. What remains: gRPC accepts before it refuses, so a flood still costs CPU in its own threads; and strangers
+    who keep coming back can take all room from others on TCP, so that only a firewall can keep it for those who should
+    have it.
     """
 
     connections: int = WATCHERS + 256
@@ -43,10 +46,11 @@ class Limits:
     pong_s: float = 20.0
     streams: int = 128
     rpcs: int = WATCHERS + 256
+    request_s: float = 10.0
 
     def within(self, descriptors: int) -> "Limits":
-        """These, but with connections for no more than a quarter of the descriptors."""
-        return replace(self, connections=min(self.connections, max(descriptors // 4, 1)))
+        """These, but with connections for no more than a quarter of the descriptors, TCP and Unix sockets together."""
+        return replace(self, connections=min(self.connections, max(descriptors // 8, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Server:
     """A listening server; `ports` are those of its addresses, 0 of a Unix socket."""
 
     ports: tuple[int, ...]
-    grpc: grpc.aio.Server
+    servers: doors.Servers
+    guard: gate.Gate
     health: Health
     followed: asyncio.Task[None]
 
@@ -64,10 +69,11 @@ class Server:
         return next(filter(None, self.ports), 0)
 
     async def stop(self, grace_s: float) -> None:
-        """Say so, take no more calls, and cut those that are not done within `grace_s` seconds."""
+        """Say so, take no more calls, end those who watch, and cut what else is not done within `grace_s` seconds."""
         self.followed.cancel()
-        self.health.end()
-        await self.grpc.stop(grace_s)
+        self.health.end()  # before the guard: who watches it is told so
+        self.guard.end()
+        await self.servers.stop(grace_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +105,6 @@ async def start(
     cannot be listened on, or lets in more than `access` says.
     """
     limits, access = limits or Limits(), access or Access()
-    server = grpc.aio.server(
-        interceptors=(gate.Gate(access),), options=_options(limits), maximum_concurrent_rpcs=limits.rpcs
-    )
-    who = partial(gate.caller, access)
-    server.add_generic_rpc_handlers((service.handlers(served.status, served.commands, served.hub, who),))
     health = Health(
         (
             ("", served.is_awake),
@@ -111,18 +112,27 @@ async def start(
             ("vpp", lambda: served.status().vpp is not None),
         )
     )
-    health.add_to(server)
-    if reflection:
-        enable_server_reflection((service.SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE), server)
+    api = service.handlers(served.status, served.commands, served.hub, partial(gate.caller, access))
+    guard = gate.Gate(access, limits.request_s)
+
+    def one() -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=(guard,), options=_options(limits), maximum_concurrent_rpcs=limits.rpcs)
+        server.add_generic_rpc_handlers((api,))
+        health.add_to(server)
+        if reflection:
+            enable_server_reflection((service.SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE), server)
+        return server
+
+    servers = doors.Servers(tcp=one(), unix=one())
     try:
-        ports = doors.open_all(server, addresses, access, tell)
+        ports = doors.open_all(servers, addresses, access, tell)
     except ConfigError:
-        await server.stop(None)
+        await servers.stop(None)
         raise
     health.look()
-    await server.start()
+    await servers.start()
     followed = asyncio.create_task(health.follow(), name="grpc health")
-    return Server(tuple(ports), server, health, followed)
+    return Server(tuple(ports), servers, guard, health, followed)
 
 
 def _options(limits: Limits) -> tuple[tuple[str, int], ...]:

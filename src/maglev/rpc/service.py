@@ -22,10 +22,9 @@ from maglev.rpc.changes import Changes
 from maglev.rpc.hub import Hub
 from maglev.rpc.pace import TURN_S
 from maglev.rpc.ports import Caller, Commands
+from maglev.rpc.requests import REFUSED
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"].full_name
-REFUSED = (("maglev-refused", "1"),)
-"""Trailing metadata of every refusal of ours: a client's library makes up UNAVAILABLE of its own, without it."""
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message | bytes)
