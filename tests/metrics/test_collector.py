@@ -231,10 +231,11 @@ def test_a_frontend_is_told_with_its_vip_as_figures_of_vpp_are_labelled() -> Non
     )
 
 
-def test_the_sample_says_when_it_was_taken() -> None:
+def test_the_sample_says_when_it_was_taken_and_how_often_that_is() -> None:
     assert series(statuses.FULL, "maglev_vpp_sample_timestamp_seconds") == {
         (): statuses.NOW_NS / statuses.SECOND_NS - 2
     }
+    assert series(statuses.FULL, "maglev_vpp_sample_interval_seconds") == {(): 5}
 
 
 def test_without_vpp_there_are_no_figures_of_it_but_that_it_is_not_there() -> None:

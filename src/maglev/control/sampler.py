@@ -32,7 +32,7 @@ class Sampler:
         settled: Settled = unheeded,
     ) -> None:
         self._settled = settled
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._indexes = indexes
         self._emit = emit
         self._clock = clock
@@ -43,7 +43,7 @@ class Sampler:
 
     def adopt(self, interval_s: float) -> None:
         """Sample at another interval, counted from the last sample."""
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._pausing.deadline = self._pause_since_s + interval_s
 
     async def serve(self, stats: Stats) -> None:
@@ -86,7 +86,7 @@ class Sampler:
         """Until the next sample is due; at once when the indexes have moved, or are known no more."""
         seen: Indexes | None = indexes
         self._pause_since_s = trio.current_time()
-        self._pausing = trio.CancelScope(deadline=self._pause_since_s + self._interval_s)
+        self._pausing = trio.CancelScope(deadline=self._pause_since_s + self.interval_s)
         with self._pausing:
             while seen == indexes:  # an audit that found the same
                 seen = await self._indexes.changed(seen)
