@@ -21,25 +21,29 @@ V = TypeVar("V")
 class Moved:
     """The names of which operations may move VPP's indexes; all others keep theirs.
 
-    A VIP that comes or goes takes or frees its own pool slot, and the FIB entry of its prefix; a backend that joins or
-    leaves a VIP, the FIB entry of its address. Nothing else is renumbered.
+    A VIP that comes or goes takes or frees its own pool slot, and the FIB entry of its prefix; a backend that leaves a
+    VIP, perhaps the FIB entry of its address. One that joins moves nothing: if its index is known, a VIP has it
+    already, and has not left it, as that would have been told here. Nothing else is renumbered.
     """
 
     def __init__(self, ops: Iterable[Op] = ()) -> None:
         self.vips: set[VipKey] = set()
         self.backends: set[IPAddress] = set()
+        self.joined: set[IPAddress] = set()  # their indexes, if unknown, are still to be found
         self.add(ops)
 
     def __bool__(self) -> bool:
-        return bool(self.vips or self.backends)
+        return bool(self.vips or self.backends or self.joined)
 
     def add(self, ops: Iterable[Op]) -> None:
         """Take in more operations."""
         for op in ops:
             if isinstance(op, AddVip | DelVip):
                 self.vips.add(op.vip)
-            elif isinstance(op, AddBackend | DelBackend):
+            elif isinstance(op, DelBackend):
                 self.backends.add(op.backend)
+            elif isinstance(op, AddBackend):
+                self.joined.add(op.backend)
 
 
 @dataclass(frozen=True, slots=True)
