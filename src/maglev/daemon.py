@@ -93,6 +93,7 @@ class Daemon:
             self._reconciler.lb.value,
             self._sampler.sample.value,
             self._checks,
+            self._sampler.interval_s if self._options.vpp_api_addr else 0.0,
         )
 
     def reload_soon(self) -> None:

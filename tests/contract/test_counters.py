@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 import trio
 
-from maglev.core.counters import BackendCounters, Sample, VipCounters, Volume
+from maglev.core.counters import BackendCounters, Indexes, Sample, VipCounters, Volume
 from maglev.core.lives import Lives
 from maglev.core.model import VipKey
 from maglev.core.observed import Observed
@@ -160,3 +160,37 @@ async def test_a_vip_made_anew_counts_from_zero_and_its_route_goes_on(target: Ta
     assert new.since_ns > session.info.boottime_ns
     assert (new.route, new.route_since_ns) == (old.route, old.route_since_ns)
     assert backends[1] == backends[0]
+
+
+async def test_a_lone_vip_made_anew_takes_its_route_with_it(target: Target) -> None:
+    """VPP gives out the same load-balance index again, zeroed, and soon there is more than there was."""
+    prefix, backend = new_prefix(), host(new_prefix())
+    key = VipKey(ip_network(prefix), UDP, 80)
+    told: list[tuple[VipCounters, BackendCounters]] = []
+    indexes: list[Indexes] = []
+    with trio.fail_after(60):
+        async with connect(target.api_path, target.stats_path, lambda _: None, clock_ns=time.time_ns) as session:
+            lives = Lives()
+            for count in (5, 50):
+                target.add_vip(prefix)
+                target.add_as(prefix, backend)
+                target.send(Burst(CLIENTS[4], host(prefix), 2000, 80, count=count))
+                begun_at_ns = time.time_ns()
+                audited = (await session.audit()).indexes
+                assert audited is not None
+                indexes.append(replace(audited, audited_at_ns=begun_at_ns))
+                for _ in lives.fold(session.read(indexes[-1], time.time_ns())):
+                    pass
+                assert lives.sample is not None
+                told.append((lives.sample.vips[key], lives.sample.backends[ip_address(backend)]))
+                target.del_as(prefix, backend, flush=True)
+                target.del_vip(prefix)
+
+    (old, old_backend), (new, new_backend) = told
+    assert indexes[0].routes[key.prefix] == indexes[1].routes[key.prefix]
+    assert (old.route, new.route) == (Volume(5, 500), Volume(50, 5000))
+    assert (old.route_since_ns, new.route_since_ns) == (session.info.boottime_ns, indexes[0].audited_at_ns)
+    assert new.since_ns == indexes[0].audited_at_ns
+    # VPP has not collected the backend of the deleted VIP, and counts on where it did.
+    assert (new_backend.index, new_backend.forwarded.packets) == (old_backend.index, 55)
+    assert new_backend.since_ns == old_backend.since_ns

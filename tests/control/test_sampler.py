@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from maglev.control.cell import Cell
-from maglev.control.sampler import Sampler
+from maglev.control.sampler import MAX_FAILURES, RETRY_S, Sampler
 from maglev.core.counters import Figures, Indexes
 from maglev.core.events import SampleFailed
 from maglev.core.model import TCP, VipKey
@@ -81,6 +81,7 @@ async def test_old_numbers_are_taken_back_when_the_indexes_stay_in_doubt(autojum
         bench.cell.set(None)
         await trio.sleep(1)
         assert bench.subject.sample.value is not None  # a moment's doubt is no news
+        bench.subject.adopt(86_400)
         await trio.sleep(10)
         assert bench.subject.sample.value is None
         bench.cell.set(SECOND)
@@ -163,7 +164,7 @@ async def test_a_raced_read_is_told_and_tried_again_but_not_for_ever(autojump_cl
 
     with pytest.raises(Unavailable):
         await bench.subject.serve(bench.stats)
-    assert len(bench.journal.of(SampleFailed)) == 3
+    assert len(bench.journal.of(SampleFailed)) == MAX_FAILURES
 
 
 async def test_only_failures_in_a_row_end_the_session(autojump_clock: MockClock) -> None:
@@ -172,11 +173,44 @@ async def test_only_failures_in_a_row_end_the_session(autojump_clock: MockClock)
     async with bench.serving():
         for _ in range(5):
             bench.stats.fault = Unavailable("raced")
-            await trio.sleep(10)
+            await trio.sleep(MAX_FAILURES - 2)
             bench.stats.fault = None
             await trio.sleep(10)
         assert bench.subject.sample.value is not None
-    assert len(bench.journal.of(SampleFailed)) == 10
+    assert len(bench.journal.of(SampleFailed)) > MAX_FAILURES
+
+
+async def test_no_number_stands_while_the_segment_cannot_be_read(autojump_clock: MockClock) -> None:
+    bench = Bench(FIRST)
+    bench.subject.adopt(86_400)
+
+    async with bench.serving():
+        seen = bench.subject.sample.value
+        bench.stats.fault = Unavailable("raced")
+        await trio.sleep(86_400)
+        assert bench.subject.sample.value is seen  # it was a race, perhaps
+        await trio.sleep(RETRY_S)
+        assert bench.subject.sample.value is None
+        bench.stats.fault = None
+        await trio.sleep(RETRY_S)
+        assert bench.subject.sample.value is not None
+
+
+async def test_another_interval_counts_at_once(autojump_clock: MockClock) -> None:
+    bench = Bench(FIRST)
+    bench.subject.adopt(86_400)
+
+    async with bench.serving():
+        await trio.sleep(60)
+        assert len(bench.stats.used) == 1
+        bench.subject.adopt(5)
+        await trio.sleep(0.001)
+        assert len(bench.stats.used) == 2
+        await trio.sleep(5)
+        assert len(bench.stats.used) == 3
+        bench.subject.adopt(86_400)
+        await trio.sleep(60)
+        assert len(bench.stats.used) == 3
 
 
 async def test_a_corrupt_segment_ends_the_session_at_once(autojump_clock: MockClock) -> None:

@@ -23,11 +23,16 @@ def test_a_vip_that_comes_or_goes_takes_its_own_index_and_its_prefixs_with_it() 
     assert left(AddVip(WEB, Encap.GRE4, False, 1024)) == rest
 
 
-def test_a_backend_that_joins_or_leaves_takes_its_own_index_with_it() -> None:
+def test_a_backend_that_leaves_takes_its_own_index_with_it() -> None:
     rest = Indexes(KNOWN.vips, KNOWN.routes, {TWO: 51})
 
-    assert left(AddBackend(OTHER, ONE, 1)) == rest
     assert left(DelBackend(OTHER, ONE)) == rest
+    assert left(DelBackend(OTHER, ONE), AddBackend(OTHER, ONE, 1)) == rest
+
+
+def test_a_backend_that_joins_one_more_vip_keeps_its_index_and_asks_for_an_audit() -> None:
+    assert left(AddBackend(OTHER, ONE, 1)) is KNOWN
+    assert Moved([AddBackend(OTHER, ONE, 1)])
 
 
 def test_what_moves_nothing_known_leaves_the_very_same_indexes() -> None:

@@ -1,6 +1,7 @@
 """The rules at the head of core/lives.py, one by one."""
 
 from array import array
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -10,6 +11,7 @@ from maglev.core.lives import SLICE, Lives
 from maglev.core.model import TCP, VipKey
 
 VIP = VipKey(ip_network("192.0.2.1/32"), TCP, 80)
+OTHER = VipKey(VIP.prefix, TCP, 443)
 BACKEND = ip_address("10.0.0.1")
 BOOT = 50
 ROW = (10, 5, 0, 0)
@@ -41,12 +43,16 @@ class Bench:
         return self.subject.sample
 
 
-def at(audited_at: int, vip: int | None = 1, route: int | None = 40, backend: int | None = 50) -> Indexes:
+def at(
+    audited_at: int, vip: int | None = 1, route: int | None = 40, backend: int | None = 50, also: tuple[int, ...] = ()
+) -> Indexes:
+    """`also`: the pool indexes of others that use the backend, the first one live and on the prefix of VIP."""
     return Indexes(
-        {} if vip is None else {VIP: vip},
+        ({} if vip is None else {VIP: vip}) | dict(zip((OTHER,), also, strict=False)),
         {} if route is None else {VIP.prefix: route},
         {} if backend is None else {BACKEND: backend},
         audited_at,
+        users={BACKEND: [index for index in (vip, *also) if index is not None]},
     )
 
 
@@ -81,11 +87,51 @@ def test_a_route_has_a_life_of_its_own(route: tuple[int, ...]) -> None:
     assert since(bench.read(2000, indexes, route=route)) == (BOOT, 1000, BOOT)
 
 
-def test_a_vip_made_anew_begins_a_life_and_its_route_goes_on() -> None:
+def test_a_vip_made_anew_begins_a_life_and_what_it_shares_with_another_goes_on() -> None:
+    bench = Bench()
+    bench.read(1000, at(900, also=(7,)))
+
+    assert since(bench.read(2000, at(1900, vip=2, also=(7,)), vip=(99, 99, 99, 99))) == (900, BOOT, BOOT)
+
+
+@pytest.mark.parametrize("is_seen_without", [False, True])
+def test_the_route_and_the_backend_of_a_lone_vip_made_anew_begin_with_it(is_seen_without: bool) -> None:
+    """VPP may give them the same indexes again, cleared."""
     bench = Bench()
     bench.read(1000, at(900))
+    if is_seen_without:
+        bench.read(1500, Indexes({}, {}, {}, 900, is_whole=False, users={BACKEND: [1]}))
 
-    assert since(bench.read(2000, at(1900, vip=2), vip=(99, 99, 99, 99))) == (900, BOOT, BOOT)
+    made_anew = bench.read(2000, at(1900, vip=2), route=(99, 9999), backend=(99, 99, 99, 99))
+    assert since(made_anew) == (900, 900, 900)
+    assert since(bench.read(3000, at(2900, vip=2), route=(99, 9999), backend=(99, 99, 99, 99))) == (900, 900, 900)
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+def test_a_backend_goes_on_while_vpp_has_not_let_go_of_a_deleted_vip(is_withdrawn: bool) -> None:
+    bench = Bench()
+    bench.read(1000, at(900))
+    if is_withdrawn:
+        bench.read(1500, Indexes({}, {}, {}, 900, is_whole=False, users={BACKEND: [1]}))
+    both = replace(at(1900, vip=2), users={BACKEND: [1, 2]})
+
+    assert since(bench.read(2000, both))[2] == BOOT
+
+
+def test_a_backend_that_we_took_from_its_vip_and_gave_it_again_begins() -> None:
+    bench = Bench()
+    bench.read(1000, at(900))
+    bench.read(1500, Indexes({VIP: 1}, {VIP.prefix: 40}, {}, 900, is_whole=False, users={BACKEND: [1]}))
+
+    assert since(bench.read(2000, at(1900))) == (BOOT, BOOT, 900)
+
+
+def test_a_vip_that_was_cleared_may_have_been_made_anew_with_all_that_is_its_own() -> None:
+    bench = Bench()
+    bench.read(1000, at(900))
+    bench.read(1500, at(900), vip=(0, 0, 0, 0))
+
+    assert since(bench.read(2000, at(1900), vip=(1, 0, 0, 0))) == (1000, 900, 900)
 
 
 def test_a_vip_that_the_audit_before_did_not_find_begins_there() -> None:
@@ -96,24 +142,39 @@ def test_a_vip_that_the_audit_before_did_not_find_begins_there() -> None:
     assert since(bench.read(3000, at(2900), vip=(99, 99, 99, 99)))[0] == 1900
 
 
-def test_a_backend_that_no_vip_used_for_a_time_was_counted_all_the_while() -> None:
+def test_a_backend_that_a_vip_takes_later_was_counted_all_the_while() -> None:
     bench = Bench()
     bench.read(1000, at(900, backend=None))
 
     assert since(bench.read(2000, at(1900)))[2] == BOOT
-    bench.read(3000, at(2900, backend=None))
-    assert since(bench.read(4000, at(3900)))[2] == BOOT
-    bench.read(5000, at(4900, backend=None))
-    assert since(bench.read(6000, at(5900), backend=(9, 9, 9, 9)))[2] == 4000
 
 
-def test_an_index_that_was_not_known_for_a_time_ends_nothing() -> None:
+def test_a_backend_that_no_vip_used_for_a_time_begins_anew() -> None:
     bench = Bench()
     bench.read(1000, at(900))
-    withdrawn = Indexes({}, {}, {}, 900, is_whole=False)
+    bench.read(2000, replace(at(1900, backend=None), users={}))
+
+    assert since(bench.read(3000, at(2900), backend=(99, 99, 99, 99)))[2] == 900
+    bench.read(4000, replace(at(3900, backend=None), users={}))
+    assert since(bench.read(5000, at(4900), backend=(9, 9, 9, 9)))[2] == 2900
+
+
+def test_what_was_withdrawn_in_vain_goes_on() -> None:
+    bench, known = Bench(), at(900)
+    bench.read(1000, known)
+    withdrawn = replace(known, vips={}, routes={}, backends={}, is_whole=False)
     assert bench.read(2000, withdrawn).vips == {}
 
-    assert since(bench.read(3000, at(2900))) == (BOOT, BOOT, BOOT)
+    assert since(bench.read(3000, known)) == (BOOT, BOOT, BOOT)
+
+
+def test_what_was_withdrawn_until_another_audit_may_have_gone() -> None:
+    """Also at the same pool index: VPP gives it out again after a minute."""
+    bench, known = Bench(), at(900)
+    bench.read(1000, known)
+    bench.read(2000, replace(known, vips={}, routes={}, backends={}, is_whole=False))
+
+    assert since(bench.read(3000, at(2900))) == (900, 900, 900)
 
 
 def test_an_audit_that_did_not_name_all_says_nothing_of_those_missing() -> None:
@@ -207,5 +268,4 @@ def test_a_fold_that_was_given_up_teaches_nothing_wrong() -> None:
             pass
 
         sample = bench.read(3000, at(2900, vip=2), vip=(99, 99, 99, 99), backend=(99, 99, 99, 99))
-        assert since(sample) == (900, BOOT, BOOT)
-        assert sample.vips[VIP].route is not None
+        assert since(sample) == (900, 900, 900)

@@ -122,3 +122,4 @@ def test_samples_and_scrapes_ask_vpp_nothing(site: Site, vpp: Sockets) -> None:
         until(scrape, lambda: f"{SAMPLES} samples", maglevd)
 
         assert set(asked[begun:]) <= {"control_ping"}
+        assert site.metric("maglev_vpp_sample_interval_seconds") == 0.1

@@ -8,7 +8,7 @@ import maglev
 from maglev.core.counters import Sample
 from maglev.core.desired import resolve
 from maglev.core.health import State
-from maglev.core.plan import Observed
+from maglev.core.observed import DelBackend, DelVip, Op, SetWeight, advance
 from maglev.core.status import FrontendStatus, HealthStatus, Status
 from maglev.metrics.collector import StatusFamilies, registry_for
 from maglev.metrics.counting import EventCounters
@@ -184,7 +184,8 @@ def test_what_vpp_counts_says_since_when_in_openmetrics_alone_and_only_where_tha
 
 def test_buckets_and_flows_are_of_the_last_audit_by_name_or_by_address() -> None:
     labels = ("prefix", "protocol", "port", "backend")
-    written = replace(statuses.LB, observed=Observed(None, {}), audited=statuses.OBSERVED)
+    ops = [SetWeight(statuses.WEB, at, 7, flush=True) for at in statuses.OBSERVED.vips[statuses.WEB].backends]
+    written = replace(statuses.LB, observed=advance(statuses.OBSERVED, ops), audited=statuses.OBSERVED)
     status = replace(statuses.FULL, lb=written)
     web = ("192.0.2.10/32", "tcp", "80")
 
@@ -203,6 +204,29 @@ def test_buckets_and_flows_are_of_the_last_audit_by_name_or_by_address() -> None
         (*web, "web1"): 398,
     }
     assert series(replace(status, lb=None), "maglev_vpp_backend_buckets", *labels) == {}
+
+
+def test_what_was_deleted_since_the_audit_has_no_buckets_nor_flows() -> None:
+    """On one page after the other, as it keeps what was said."""
+    known = replace(statuses.LB, observed=statuses.OBSERVED, audited=statuses.OBSERVED)
+    newest = [replace(statuses.FULL, lb=known)]
+    following = Page((StatusFamilies(lambda: newest[0]).collect,))
+    web = statuses.OBSERVED.vips[statuses.WEB].backends
+
+    def shown() -> list[int]:
+        """How many series there are of buckets, and how many of flows."""
+        text = text_of(following, is_openmetrics=False)
+        return [text.count(f"\nmaglev_vpp_backend_{what}{{") for what in ("buckets", "flows")]
+
+    assert shown() == [5, 5]
+    one_less = advance(statuses.OBSERVED, [DelBackend(statuses.WEB, ip_address("10.1.0.10"))])
+    newest[0] = replace(newest[0], lb=replace(known, observed=one_less))
+    assert shown() == [4, 4]
+    ops: list[Op] = [*(DelBackend(statuses.WEB, at) for at in web), DelVip(statuses.WEB, "")]
+    newest[0] = replace(newest[0], lb=replace(known, observed=advance(statuses.OBSERVED, ops)))
+    assert shown() == [0, 0]
+    newest[0] = replace(newest[0], lb=known)
+    assert shown() == [5, 5]
 
 
 def test_the_pool_that_takes_the_traffic_is_told_with_its_rank() -> None:
@@ -231,10 +255,11 @@ def test_a_frontend_is_told_with_its_vip_as_figures_of_vpp_are_labelled() -> Non
     )
 
 
-def test_the_sample_says_when_it_was_taken() -> None:
+def test_the_sample_says_when_it_was_taken_and_how_often_that_is() -> None:
     assert series(statuses.FULL, "maglev_vpp_sample_timestamp_seconds") == {
         (): statuses.NOW_NS / statuses.SECOND_NS - 2
     }
+    assert series(statuses.FULL, "maglev_vpp_sample_interval_seconds") == {(): 5}
 
 
 def test_without_vpp_there_are_no_figures_of_it_but_that_it_is_not_there() -> None:

@@ -116,7 +116,7 @@ def large() -> Status:
         vips[key] = replace(statuses.SAMPLE.vips[statuses.WEB], since_ns=5)
         table[key] = statuses.OBSERVED.vips[statuses.WEB]
     health = HealthStatus(Snapshot(backends), Snapshot(frontends))
-    lb = replace(statuses.LB, audited=Observed(None, table))
+    lb = replace(statuses.LB, observed=Observed(None, table), audited=Observed(None, table))
     return replace(statuses.FULL, health=health, lb=lb, sample=replace(statuses.SAMPLE, vips=vips))
 
 

@@ -152,7 +152,7 @@ HEALTH = HealthStatus(
     {status.backend.name: status for status in BACKENDS}, {status.frontend.name: status for status in FRONTENDS}
 )
 CHECKS = {CHECK.name: CHECK}
-FULL = Status(HEALTH, VPP, LB, SAMPLE, CHECKS)
+FULL = Status(HEALTH, VPP, LB, SAMPLE, CHECKS, 5.0)
 NO_VPP = Status(HEALTH, checks=CHECKS)
 JUST_CONNECTED = Status(HEALTH, VPP, checks=CHECKS)
 EMPTY = Status()

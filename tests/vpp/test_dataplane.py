@@ -124,6 +124,8 @@ async def test_an_audit_puts_dumps_listing_and_routes_together() -> None:
         ALL: ObservedVip(Encap.GRE6, False, 65536, {SIX: ObservedBackend(0, buckets=0, flows=0)}),
     }
     assert audit.indexes == Indexes({WEB: 2, ALL: 3}, {WEB.prefix: 8, ALL.prefix: 12}, {ONE: 9, SIX: 13})
+    assert audit.indexes is not None
+    assert audit.indexes.users == {ONE: [1, 2], TWO: [1, 2], SIX: [3]}  # the dead, too
     assert RECORDS.cli(LISTING) in canned.asked
 
 

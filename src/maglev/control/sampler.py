@@ -4,6 +4,8 @@ Indexes come from the reconciler. While they are in doubt nothing is sampled: a 
 than none. Reading takes about a millisecond; what is made of it then, in slices, as probes must not wait for it.
 """
 
+import math
+
 import trio
 
 from maglev.control.cell import Cell
@@ -13,7 +15,9 @@ from maglev.core.events import SampleFailed
 from maglev.core.lives import Lives
 from maglev.errors import Unavailable
 
-MAX_FAILURES = 3  # in a row, before the session is given up
+RETRY_S = 1.0  # after a failure: numbers that cannot be taken again are not to stand for a whole interval
+DOUBT_S = 5.0  # without any index, until old numbers are no numbers
+MAX_FAILURES = 10  # in a row, before the session is given up
 
 
 class Sampler:
@@ -28,16 +32,19 @@ class Sampler:
         settled: Settled = unheeded,
     ) -> None:
         self._settled = settled
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._indexes = indexes
         self._emit = emit
         self._clock = clock
+        self._pause_since_s = -math.inf
+        self._pausing = trio.CancelScope()  # the present pause or the last one
         self._lives = Lives()  # over all sessions: a life may go on when we come back
         self.sample: Cell[Sample | None] = Cell(None)
 
     def adopt(self, interval_s: float) -> None:
-        """Sample at another interval, from the next sample on."""
-        self._interval_s = interval_s
+        """Sample at another interval, counted from the last sample."""
+        self.interval_s = interval_s
+        self._pausing.deadline = self._pause_since_s + interval_s
 
     async def serve(self, stats: Stats) -> None:
         """Sample until cancelled. Raises ProtocolError for a corrupt segment, Unavailable when it stays unreadable."""
@@ -46,10 +53,10 @@ class Sampler:
             while True:
                 indexes = self._indexes.value
                 if indexes is None:
-                    with trio.move_on_after(self._interval_s):
+                    with trio.move_on_after(DOUBT_S):
                         await self._indexes.changed(None)
                     if self._indexes.value is None:
-                        self.sample.set(None)  # in doubt for a whole interval: old numbers are no numbers
+                        self.sample.set(None)
                         await self._indexes.changed(None)
                     continue
                 try:
@@ -61,20 +68,25 @@ class Sampler:
                     self._emit(SampleFailed(str(error)))
                     if failures == MAX_FAILURES:
                         raise
-                else:
-                    for _ in self._lives.fold(figures):
-                        self._settled()
-                        await trio.lowlevel.checkpoint()
-                    if self._indexes.value != indexes:  # what has been written since is not to be told by old figures
-                        continue
-                    self.sample.set(self._lives.sample)
-                await self._pause(indexes)
+                    if failures > 1:  # a moment's race is no news
+                        self.sample.set(None)
+                    await trio.sleep(RETRY_S)
+                    continue
+                for _ in self._lives.fold(figures):
+                    self._settled()
+                    await trio.lowlevel.checkpoint()
+                if self._indexes.value != indexes:  # what has been written since is not to be told by old figures
+                    continue
+                self.sample.set(self._lives.sample)
+                await self._until_due(indexes)
         finally:
             self.sample.set(None)
 
-    async def _pause(self, indexes: Indexes) -> None:
-        """Until the next sample is due; at once when the indexes have moved and are known again."""
+    async def _until_due(self, indexes: Indexes) -> None:
+        """Until the next sample is due; at once when the indexes have moved, or are known no more."""
         seen: Indexes | None = indexes
-        with trio.move_on_after(self._interval_s):
-            while seen is None or seen == indexes:  # an audit that found the same
+        self._pause_since_s = trio.current_time()
+        self._pausing = trio.CancelScope(deadline=self._pause_since_s + self.interval_s)
+        with self._pausing:
+            while seen == indexes:  # an audit that found the same
                 seen = await self._indexes.changed(seen)

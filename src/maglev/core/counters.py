@@ -7,7 +7,7 @@ the time of the sample, and None where there is no such moment, as in VPP's firs
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,30 +15,35 @@ from maglev.core.model import IPAddress, IPNetwork, VipKey
 from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, Op
 
 K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Moved:
     """The names of which operations may move VPP's indexes; all others keep theirs.
 
-    A VIP that comes or goes takes or frees its own pool slot, and the FIB entry of its prefix; a backend that joins or
-    leaves a VIP, the FIB entry of its address. Nothing else is renumbered.
+    A VIP that comes or goes takes or frees its own pool slot, and the FIB entry of its prefix; a backend that leaves a
+    VIP, perhaps the FIB entry of its address. One that joins moves nothing: if its index is known, a VIP has it
+    already, and has not left it, as that would have been told here. Nothing else is renumbered.
     """
 
     def __init__(self, ops: Iterable[Op] = ()) -> None:
         self.vips: set[VipKey] = set()
         self.backends: set[IPAddress] = set()
+        self.joined: set[IPAddress] = set()  # their indexes, if unknown, are still to be found
         self.add(ops)
 
     def __bool__(self) -> bool:
-        return bool(self.vips or self.backends)
+        return bool(self.vips or self.backends or self.joined)
 
     def add(self, ops: Iterable[Op]) -> None:
         """Take in more operations."""
         for op in ops:
             if isinstance(op, AddVip | DelVip):
                 self.vips.add(op.vip)
-            elif isinstance(op, AddBackend | DelBackend):
+            elif isinstance(op, DelBackend):
                 self.backends.add(op.backend)
+            elif isinstance(op, AddBackend):
+                self.joined.add(op.backend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Indexes:
     `vips`: LB pool index by VIP. `routes`: load-balance index by VIP prefix (a prefix not looked up yet is absent).
     `backends`: load-balance index by backend address, shared by all VIPs that use the backend. All by rising index,
     which is the quickest to read. What is not named although it was there at `audited_at_ns`, when the audit began,
-    makes them not `is_whole`.
+    makes them not `is_whole`. `users`: the pool indexes of all VIPs that the audit found with each backend,
+    also of those deleted of which VPP has not let go yet.
     """
 
     vips: Mapping[VipKey, int]
@@ -56,6 +62,7 @@ class Indexes:
     backends: Mapping[IPAddress, int]
     audited_at_ns: int = field(default=0, compare=False)
     is_whole: bool = field(default=True, compare=False)
+    users: Mapping[IPAddress, Collection[int]] = field(default_factory=dict, compare=False)
 
     def without(self, moved: Moved) -> "Indexes":
         """The same but for what has `moved`; the very same if that is nothing."""
@@ -69,10 +76,11 @@ class Indexes:
     def like(self, known: "Indexes") -> "Indexes":
         """The same, with the very maps of `known` where they are equal: who has worked by them may go on so."""
         vips, routes = _shared(self.vips, known.vips), _shared(self.routes, known.routes)
-        return replace(self, vips=vips, routes=routes, backends=_shared(self.backends, known.backends))
+        backends, users = _shared(self.backends, known.backends), _shared(self.users, known.users)
+        return replace(self, vips=vips, routes=routes, backends=backends, users=users)
 
 
-def _shared(new: Mapping[K, int], old: Mapping[K, int]) -> Mapping[K, int]:
+def _shared(new: Mapping[K, V], old: Mapping[K, V]) -> Mapping[K, V]:
     return old if new is old or new == old else new
 
 

@@ -86,7 +86,8 @@ class LbStatus:
 class Status:
     """All of it; `vpp`, `lb` and `sample` are None while they are not known.
 
-    `checks` are all definitions by name, in the order of the config, those that no backend has too.
+    `checks` are all definitions by name, in the order of the config, those that no backend has too. A sample is taken
+    every `sample_interval_s`; 0 where none ever is.
     """
 
     health: HealthStatus = field(default_factory=HealthStatus)
@@ -94,6 +95,7 @@ class Status:
     lb: LbStatus | None = None
     sample: Sample | None = None
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    sample_interval_s: float = 0.0
 
 
 def names_by_address(backends: Iterable[BackendStatus]) -> Mapping[IPAddress, list[str]]:

@@ -12,7 +12,7 @@ from maglev.metrics import vpp
 from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Family, Page
 from maglev.metrics.fleet import FleetFamilies
-from maglev.metrics.lines import Names, info
+from maglev.metrics.lines import Names, info, single
 from maglev.metrics.own import Audience, OwnCost
 from maglev.metrics.traffic import TrafficFamilies
 
@@ -54,8 +54,14 @@ class StatusFamilies:
         yield from vpp.of_lb(status.lb)
         yield from self._table.families(status.lb, self._names.by_address)
         yield from self._traffic.families(status.sample, self._names.by_address)
+        yield single("maglev_vpp_sample_interval_seconds", _SAMPLE_INTERVAL, status.sample_interval_s or None)
 
     @property
     def held_bytes(self) -> int:
         """Memory that kept lines take."""
         return self._fleet.held_bytes + self._table.held_bytes + self._traffic.held_bytes
+
+
+_SAMPLE_INTERVAL = (
+    "How often VPP's counters are read: stats-interval. Rates over less than four times as long have gaps"
+)

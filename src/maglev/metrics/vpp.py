@@ -49,10 +49,11 @@ def of_lb(lb: LbStatus | None) -> Iterator[Family]:
 
 
 class TableFamilies:
-    """Buckets and flows of each backend of each VIP, kept until the next audit."""
+    """Buckets and flows of each backend of each VIP, kept until the next audit or until it is gone."""
 
     def __init__(self) -> None:
-        self._audited = _NOTHING
+        self._audited = self._observed = _NOTHING
+        self._gone: Mapping[VipKey, frozenset[IPAddress]] = {}
         self._names: Mapping[IPAddress, Sequence[str]] = {}
         self._is_any_shared = False
         self._tables: tuple[FigureTable[_Row, _Vip], ...] = tuple(
@@ -63,11 +64,17 @@ class TableFamilies:
     def families(self, lb: LbStatus | None, names: Mapping[IPAddress, Sequence[str]]) -> Iterator[Family]:
         """Both of them."""
         audited = _NOTHING if lb is None else lb.audited
-        if audited is not self._audited or names is not self._names:
+        observed = _NOTHING if lb is None else lb.observed
+        gone = self._gone
+        if audited is not self._audited or observed is not self._observed:
+            gone = _gone(audited, observed)
+        if audited is not self._audited or names is not self._names or gone != self._gone:
+            self._gone = gone
             for table in self._tables:
                 table.show(audited.vips.items, has_other_labels=names is not self._names)
             self._audited, self._names = audited, names
             self._is_any_shared = any(len(each) > 1 for each in names.values())
+        self._observed = observed
         return (table.family() for table in self._tables)
 
     @property
@@ -79,7 +86,13 @@ class TableFamilies:
         figure: Callable[[ObservedBackend], int | None] = attrgetter(what)
 
         def read(vips: Sequence[_Vip]) -> Table[_Row]:
-            every = ((key, address, figure(it)) for key, vip in vips for address, it in vip.backends.items())
+            gone = self._gone  # their VIPs keep their place among `vips`, for the text of all others to be kept
+            every = (
+                (key, address, figure(it))
+                for key, vip in vips
+                for address, it in vip.backends.items()
+                if key not in gone or address not in gone[key]
+            )
             known = [(key, address, count) for key, address, count in every if count is not None]
             if self._is_any_shared:  # asked first, as looking an address up takes longer than all the rest
                 shown = [(key, at, place, n) for key, at, n in known for place in range(len(self._called(at)))]
@@ -98,6 +111,16 @@ class TableFamilies:
     def _labels(self, row: _Row) -> str:
         key, address, place = row
         return f'{vip_labels(key)},backend="{self._called(address)[place]}"'
+
+
+def _gone(audited: Observed, observed: Observed) -> Mapping[VipKey, frozenset[IPAddress]]:
+    """The backends of each VIP that were there at the audit and are not any more."""
+    gone: dict[VipKey, frozenset[IPAddress]] = {}
+    for key, vip in audited.vips.items():
+        now = observed.vips.get(key)
+        if now is not vip and (left := vip.backends.keys() - (now.backends.keys() if now else ())):
+            gone[key] = frozenset(left)
+    return gone
 
 
 _CONNECTED = (

@@ -56,10 +56,11 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The live VIPs of the listing, and the load-balance index of each backend."""
+    """The live VIPs of the listing; the load-balance index of each backend, and the pool indexes of all its VIPs."""
 
     vips: Mapping[VipKey, ListedVip]
     backends: Mapping[IPAddress, int]
+    users: Mapping[IPAddress, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class LbTable:
             self._counted = _by_index({prefix: route.index for prefix, route in self._routes.items()})
             # Where a look-up told nothing, the next audit is to ask again.
             self._places = places if all(key.prefix in self._counted for key in places) else None
-        indexes = Indexes(places, self._counted, reading.listed.backends)
+        indexes = Indexes(places, self._counted, reading.listed.backends, users=reading.listed.users)
         # Here, in a thread: to compare 50,000 keys takes some 50 ms, and the very same maps are seen to be equal.
         self._told = indexes if self._told is None else indexes.like(self._told)
         return Audit(_observed(reading), self._told)
@@ -256,7 +257,10 @@ def _live(answer: tuple[int, str], dumped: Mapping[VipKey, VipKey]) -> _Listed:
     if retval:
         raise ProtocolError("VPP does not list its VIPs", command=LISTING, retval=retval, seen=repr(text[:200]))
     live: dict[VipKey, ListedVip] = {}
+    users: dict[IPAddress, list[int]] = {}  # those deleted keep the load-balance until VPP collects them
     for vip in parse_listing(text):
+        for backend in vip.backends:
+            users.setdefault(backend.address, []).append(vip.index)
         if vip.is_live and live.setdefault(dumped.get(vip.key, vip.key), vip) is not vip:
             raise ProtocolError("VPP lists one VIP twice", vip=vip.key)
     if live.keys() != dumped.keys():
@@ -269,7 +273,7 @@ def _live(answer: tuple[int, str], dumped: Mapping[VipKey, VipKey]) -> _Listed:
         for backend in vip.backends:
             if backend.is_live and seen.setdefault(backend.address, backend.dpo) != backend.dpo:
                 raise ProtocolError("VPP lists a backend with two load-balance indexes", backend=backend.address)
-    return _Listed(live, _by_index(seen))
+    return _Listed(live, _by_index(seen), users)
 
 
 def _observed(reading: _Reading) -> Observed:
