@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maglev.core import lives
+from maglev.core import life
 from maglev.core.counters import Figures, Indexes, Moved, Sample
 from maglev.core.lives import Lives
 from maglev.core.model import TCP, Encap, IPAddress, IPNetwork, VipKey
@@ -307,7 +307,7 @@ class History:
         `may_be_young`: it was told as younger than it is, as it may have gone.
         """
         if since is None:
-            assert not self.tells_boottime or lives.REMEMBERED == 1
+            assert not self.tells_boottime or life.REMEMBERED == 1
             return
         assert since <= slot.zero_at or (may_be_young and since in self.audits)
         assert since >= self.vpp.boottime or not self.tells_boottime
@@ -355,5 +355,5 @@ def test_no_figure_falls_under_one_since_and_none_is_of_an_older_life(history: A
 @given(histories)
 def test_the_same_holds_when_too_many_names_were_away(history: Acts) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lives, "REMEMBERED", 1)
+        patch.setattr(life, "REMEMBERED", 1)
         live_through(history)

@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from maglev.core.counters import Figures, Indexes, Sample
-from maglev.core.lives import SLICE, Lives
+from maglev.core.life import SLICE
+from maglev.core.lives import Lives
 from maglev.core.model import TCP, VipKey
 
 VIP = VipKey(ip_network("192.0.2.1/32"), TCP, 80)
