@@ -10,7 +10,7 @@ from maglev.core.level import Level
 from maglev.core.record import Record
 from maglev.core.status import BackendStatus, HealthStatus
 from maglev.errors import Overloaded
-from maglev.rpc import happenings
+from maglev.rpc import happenings, hub
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.happenings import Wants
 from maglev.rpc.hub import BATCH, Mark
@@ -307,7 +307,66 @@ def test_a_happening_that_breaks_us_is_not_the_last_one(monkeypatch: pytest.Monk
         world.move("web1", State.DOWN)
         await quiet()
         assert len(faults) == 1
+        world.mark()  # it was told that something is missing
+        await quiet()
+        assert watcher.read[3].resync.lost == 2  # that one, and the next, which is in the states that come anew
         assert watcher.read[-1].backend.to == "down"
+        await watcher.end()
+
+    asyncio.run(main())
+
+
+def test_of_the_present_only_the_newest_is_kept() -> None:
+    async def main() -> None:
+        world = World()
+        watchers = [Watcher(world, permits=2)]
+        await quiet()
+        world.mark()
+        await quiet()
+        outdated = world.hub._present
+        world.move("web1", State.UP)
+        watchers.append(Watcher(world, permits=100))
+        await quiet()
+        world.mark()
+        await quiet()
+        assert outdated._made is None
+        watchers[0].permit(100)
+        await quiet()
+        # The first one goes on where it was, in the states of its own moment, and then hears of the move.
+        assert [event.backend.to for event in watchers[0].read] == ["unknown", "unknown", "unknown", "up"]
+        assert [event.backend.to for event in watchers[1].read] == ["up", "unknown", "unknown"]
+        for watcher in watchers:
+            await watcher.end()
+
+    asyncio.run(main())
+
+
+def test_one_door_takes_no_places_of_the_other() -> None:
+    async def main() -> None:
+        world = World(watchers=1)
+        first = Watcher(world)
+        await quiet()
+        with pytest.raises(Overloaded):
+            await anext(world.hub.watch(BACKENDS))
+        other = asyncio.create_task(anext(world.hub.watch(BACKENDS, "unix")))
+        await quiet()
+        world.mark()
+        assert pb.Event.FromString(await other).backend.backend == "web1"
+        await first.end()
+
+    asyncio.run(main())
+
+
+def test_a_batch_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "BATCH_BYTES", 50)
+
+    async def main() -> None:
+        world = World()
+        watcher = Watcher(world, replace(BACKENDS, batch=True))
+        await quiet()
+        world.mark()
+        await quiet()
+        assert [len(event.batch.events) for event in watcher.read] == [2, 1]
         await watcher.end()
 
     asyncio.run(main())

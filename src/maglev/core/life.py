@@ -172,7 +172,7 @@ class Kind(Generic[K, V]):
             is_made = self._is_vip and self._whole_at_ns is not None
             return (self._whole_at_ns if is_made else start_ns), now.audit
         if old.index != index or may_have_gone:
-            return old.audited_at_ns, now.audit
+            return max(old.audited_at_ns, old.since_ns or 0), now.audit  # it goes on, or began later than that
         if _fell(old.row, row):
             return old.seen_at_ns, now.audit + 1  # it may have been made anew after this audit, too
         return old.since_ns, old.held_since

@@ -14,7 +14,7 @@ from maglev.errors import NotFound
 LONGEST = 128
 """Characters that a name may have, and that we repeat of what was typed."""
 LONGEST_COMPARED = 64
-"""The work grows with the characters too: for a longer word we look for nothing near."""
+"""The work grows with the characters too: nothing near is looked for with a longer word, nor among longer names."""
 MAX_COMPARED = 100
 """difflib takes some 40 us for each name; among more, only slips of one character are found."""
 
@@ -37,7 +37,8 @@ def nearest(word: str, names: Collection[str]) -> str | None:
     if len(word) > LONGEST_COMPARED:
         return None
     if len(names) <= MAX_COMPARED:
-        return next(iter(difflib.get_close_matches(word, names, n=1)), None)
+        short = [each for each in names if len(each) <= LONGEST_COMPARED]
+        return next(iter(difflib.get_close_matches(word, short, n=1)), None)
     return next((each for each in _slips(word) if each in names), None)
 
 

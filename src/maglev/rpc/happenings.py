@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 from maglev.core.events import (
     BackendAdded,
@@ -47,25 +47,41 @@ TOLD = (Record, BackendTransition, BackendAdded, FrontendTransition, FrontendAdd
 
 
 class Present:
-    """The present states as messages, made once for all who get them, as they are read."""
+    """The present states as messages, made once for all who get them, as they are read; until it is outdated.
+
+    From then on whoever still reads makes its own, so that only the newest ones are ever kept.
+    """
 
     def __init__(self, health: HealthStatus) -> None:
         self.health = health
-        self._made: dict[tuple[bool, bool], tuple[list[bytes], Iterator[bytes]]] = {}
+        self._made: dict[tuple[bool, bool], tuple[list[bytes], Iterator[bytes]]] | None = {}
+
+    def is_outdated(self) -> None:
+        """There is a newer one."""
+        self._made = None
 
     def messages(self, wants: Wants) -> Iterator[bytes]:
         """Those that are wanted, in the order of the configuration."""
-        kinds = wants.backend, wants.frontend
-        if kinds not in self._made:
-            self._made[kinds] = [], present(self.health, wants)
-        made, rest = self._made[kinds]
         for place in count():
-            if place == len(made):
-                message = next(rest, None)
-                if message is None:
-                    return
-                made.append(message)
-            yield made[place]
+            if self._made is None:
+                yield from islice(present(self.health, wants), place, None)
+                return
+            message = self._shared(self._made, wants, place)
+            if message is None:
+                return
+            yield message
+
+    def _shared(
+        self, kept: dict[tuple[bool, bool], tuple[list[bytes], Iterator[bytes]]], wants: Wants, place: int
+    ) -> bytes | None:
+        """The message at that place, made if nobody has read so far yet; None behind the last."""
+        kinds = wants.backend, wants.frontend
+        if kinds not in kept:
+            kept[kinds] = [], present(self.health, wants)
+        made, rest = kept[kinds]
+        if place == len(made) and (message := next(rest, None)) is not None:
+            made.append(message)
+        return made[place] if place < len(made) else None
 
 
 def wants(request: pb.WatchRequest) -> Wants:

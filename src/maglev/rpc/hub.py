@@ -10,7 +10,7 @@ puts there when it is asked: what lies before it is in them, and what lies behin
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +29,7 @@ INBOX = 65_536  # what may wait for the serving loop
 WATCHERS = 1024
 LOOK_EVERY_S = 0.02  # into the inbox: to wake the serving loop for each happening costs more than to hand it on
 BATCH = 128  # events of one message, for those who asked for that
+BATCH_BYTES = 256 * 1024  # or so: a client takes 4 MiB, and a record of the log may have 16 KiB a field
 _EACH_LOOK = 128  # happenings, which take a millisecond or so
 
 
@@ -96,6 +97,7 @@ class Hub:
         self._asked = 0
         self._happened = 0
         self._present = Present(HealthStatus())
+        self._by_door: Counter[str] = Counter()
         self.watchers = 0
         self.resyncs = 0  # times that one was too slow, ever
 
@@ -108,9 +110,12 @@ class Hub:
         else:
             self._spilt += 1  # and nothing more gets in until all know that something is missing
 
-    async def watch(self, wants: Wants) -> AsyncGenerator[bytes, None]:
-        """Serialized messages, the present states first, without end. Raises Overloaded when too many watch."""
-        group = self._join(wants)
+    async def watch(self, wants: Wants, door: str = "") -> AsyncGenerator[bytes, None]:
+        """Serialized messages, the present states first, without end.
+
+        Raises Overloaded when too many watch who came by the same door.
+        """
+        group = self._join(wants, door)
         try:
             present, reader = await self._states_of_now(group)
             states = present.messages(wants)
@@ -128,22 +133,24 @@ class Hub:
                 elif reader.is_at_the_end:
                     await group.news.wait()
         finally:
-            self._leave(wants, group)
+            self._leave(wants, group, door)
 
     def _portion(self, messages: Iterator[bytes], wants: Wants) -> bytes:
         """The next message, or some of them in one; empty if there is none now."""
         first = next(messages, b"")
         if not wants.batch or not first:
             return first
-        portion = [first]
-        while len(portion) < BATCH and (message := next(messages, b"")):
+        portion, size = [first], len(first)
+        while len(portion) < BATCH and size < BATCH_BYTES and (message := next(messages, b"")):
             portion.append(message)
+            size += len(message)
         return happenings.batch(portion)
 
-    def _join(self, wants: Wants) -> _Group:
-        if self.watchers >= self._watchers_bound:
+    def _join(self, wants: Wants, door: str) -> _Group:
+        if self._by_door[door] >= self._watchers_bound:
             raise Overloaded(
-                f"{self.watchers} clients watch already, which is as many as may", hint="end one, or try again later"
+                f"{self._by_door[door]} clients watch already, which is as many as may",
+                hint="end one, or try again later",
             )
         if not self.watchers:  # what a thread put there as the last one left is nobody's
             self._inbox.clear()
@@ -153,6 +160,7 @@ class Hub:
         group = self._groups[wants]
         group.watchers += 1
         self.watchers += 1
+        self._by_door[door] += 1
         self._set_level()
         if self._next_look is None:
             self._next_look = asyncio.get_running_loop().call_soon(self._take_in)
@@ -161,16 +169,17 @@ class Hub:
     def _ring(self, part: Wants) -> Ring:
         return self._rings.setdefault(part, Ring(self._kept, is_log=part.log is not None))
 
-    def _leave(self, wants: Wants, group: _Group) -> None:
+    def _leave(self, wants: Wants, group: _Group, door: str) -> None:
         group.watchers -= 1
         self.watchers -= 1
+        self._by_door[door] -= 1
         if not group.watchers:
             del self._groups[wants]
             used = {part for each in self._groups for part in each.parts}
             self._rings = {part: ring for part, ring in self._rings.items() if part in used}
             self._set_level()
         if not self.watchers:
-            self._present = Present(HealthStatus())
+            self._renew(HealthStatus())
 
     def _set_level(self) -> None:
         levels = [part.log for part in self._rings if part.log is not None]
@@ -217,16 +226,24 @@ class Hub:
         message = None
         for wants, ring in self._rings.items():
             if happenings.is_wanted(happening, wants):
-                message = message or happenings.message(happening)
-                ring.add(self._happened, message)
                 woken.add(wants)
+                try:
+                    message = message or happenings.message(happening)
+                except Exception:
+                    ring.lose(1)  # whoever wanted it is told that something is missing
+                    raise
+                ring.add(self._happened, message)
 
     def _answer(self, mark: Mark) -> None:
         if mark.health is not self._present.health:
-            self._present = Present(mark.health)
+            self._renew(mark.health)
         for newcomer in self._newcomers:
             if newcomer.number <= mark.asked and not newcomer.told.done():
                 newcomer.told.set_result((self._present, Reader(newcomer.group.rings)))
+
+    def _renew(self, health: HealthStatus) -> None:
+        self._present.is_outdated()
+        self._present = Present(health)
 
     def _spill(self, woken: set[Wants]) -> None:
         """Something was lost before it came here: nobody has all of it, so everybody is behind."""

@@ -75,7 +75,7 @@ def handlers(
 
     async def watch(message: pb.WatchRequest, context: "grpc.aio.ServicerContext[pb.WatchRequest, bytes]") -> None:
         try:
-            async with aclosing(hub.watch(happenings.wants(message))) as events:
+            async with aclosing(hub.watch(happenings.wants(message), _door(context.peer()))) as events:
                 async for event in events:
                     await context.write(event)
         except MaglevError as error:
@@ -102,6 +102,11 @@ def handlers(
         "GetVPPLBCounters": long(questions.get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
     }
     return grpc.method_handlers_generic_handler(SERVICE, table)
+
+
+def _door(peer: str) -> str:
+    """Unix socket or TCP: neither can take all places of watchers from the other."""
+    return "unix" if peer.startswith("unix") else "tcp"
 
 
 async def _joined(parts: Iterable[Message]) -> bytes:
