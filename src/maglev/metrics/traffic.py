@@ -117,7 +117,8 @@ _BACKEND_KINDS = ("forwarded", "direct")
 _VIP_PACKETS = (
     "Packets to the VIP: first of new flows, next of known ones. untracked: the sticky table was full (a VIP without "
     "any server fills its part by itself), and a change of backends breaks such flows: raise sticky-buckets-per-core "
-    "(which drops every flow, once) or lower flow-timeout. no_server: no backend had any weight, and VPP dropped them: a black hole"
+    "(which drops every flow, once) or lower flow-timeout. no_server: no backend had any weight, "
+    "and VPP dropped them: a black hole"
 )
 _ROUTE_PACKETS = (
     "Packets routed to the VIP's prefix, all its ports together: do not add up VIPs that share one. More than "
