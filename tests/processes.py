@@ -103,8 +103,21 @@ def until(is_so: Callable[[], T], what: Callable[[], str], process: Program | No
 
 
 def until_it_takes_its_signals(process: Process) -> None:
-    """Wait for the first line of its program: Python catches SIGINT from early on, our programs first give it back."""
-    until(lambda: _leaves_sigint_to_the_kernel(process.popen.pid), lambda: "its first line to run", process)
+    """Wait for the first line of its program: Python catches SIGINT from early on, our programs first give it back.
+
+    Before Python catches it there is a moment in which it looks the same, and a signal would be swallowed. But only a
+    program that imports its modules grows meanwhile.
+    """
+    seen_mb: list[int] = []
+
+    def has_given_it_back() -> bool:
+        if not _leaves_sigint_to_the_kernel(process.popen.pid):
+            seen_mb.clear()
+            return False
+        seen_mb.append(resident_mb(process.popen.pid))
+        return seen_mb[-1] > seen_mb[0]
+
+    until(has_given_it_back, lambda: "its first line to run", process)
 
 
 def resident_mb(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""The latest messages of one kind, and readers that have a place in several such rings; knows not what they say."""
+"""The latest messages of one kind, and readers that have a place in several such rings; must not know what they say."""
 
 from collections.abc import Iterator, Sequence
 
