@@ -1,13 +1,11 @@
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.api.client import Api, Client, calling
 from tests.api.site import TABLE, Site, until_up, until_written
-from tests.daemon.site import Ok
+from tests.daemon.site import web_server
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +15,8 @@ def api() -> Api:
 
 @pytest.fixture(scope="session")
 def backend() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ok) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with web_server() as port:
+        yield port
 
 
 @pytest.fixture

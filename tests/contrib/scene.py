@@ -6,19 +6,17 @@ fallback and the other one down. All of it on loopback, and ended with the test.
 
 import json
 import re
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.contrib import rules
-from tests.daemon.site import Ok, Site, free_port
+from tests.daemon.site import Site, free_port, web_server
 from tests.processes import Process, Program, running, until
 
 _CONFIG = """
@@ -96,8 +94,8 @@ def played(directory: Path) -> Iterator[Scene]:
     """The scene at its end: all of it has happened and was scraped."""
     with ExitStack() as stack:
         last = ExitStack()
-        one = stack.enter_context(_web_server("127.0.0.1"))
-        other = last.enter_context(_web_server("127.0.0.2"))
+        one = stack.enter_context(web_server("127.0.0.1"))
+        other = last.enter_context(web_server("127.0.0.2"))
         stack.push(last)
         site = Site(directory, one)
         site.config.write_text(_CONFIG.format(one=one, other=other))
@@ -114,18 +112,6 @@ def played(directory: Path) -> Iterator[Scene]:
         scene.until_seen('rate(maglev_vpp_vip_packets_total{kind="no_server"}[1m]) > 0')
         scene.until_seen("maglev_vpp_refused_vips > 0")
         yield scene
-
-
-@contextmanager
-def _web_server(address: str) -> Iterator[int]:
-    with ThreadingHTTPServer((address, 0), Ok) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager

@@ -1,6 +1,4 @@
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -8,17 +6,13 @@ import pytest
 from maglev import logs
 from maglev.core.level import Level
 from maglev.core.record import Record
-from tests.daemon.site import Ok, Site
+from tests.daemon.site import Site, web_server
 
 
 @pytest.fixture
 def backend() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ok) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with web_server() as port:
+        yield port
 
 
 @pytest.fixture

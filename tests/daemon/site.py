@@ -1,9 +1,11 @@
 """A maglevd to run: its directory, config and sockets, one backend to probe, and questions to ask it."""
 
 import socket
+import threading
 import urllib.request
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +39,19 @@ class Ok(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+@contextmanager
+def web_server(address: str = "127.0.0.1") -> Iterator[int]:
+    """The port of a server there that answers 200 to everything."""
+    with ThreadingHTTPServer((address, 0), Ok) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Site:
