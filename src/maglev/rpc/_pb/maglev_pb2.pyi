@@ -6,9 +6,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class ListFrontendsRequest(_message.Message):
+class GetVersionRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class VersionInfo(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    def __init__(self, version: _Optional[str] = ...) -> None: ...
+
+class ListFrontendsRequest(_message.Message):
+    __slots__ = ("names_only",)
+    NAMES_ONLY_FIELD_NUMBER: _ClassVar[int]
+    names_only: bool
+    def __init__(self, names_only: _Optional[bool] = ...) -> None: ...
 
 class ListFrontendsResponse(_message.Message):
     __slots__ = ("frontends",)
@@ -23,7 +35,7 @@ class GetFrontendRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class FrontendInfo(_message.Message):
-    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool", "refused")
+    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool", "refused", "changed_at_ns")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +47,7 @@ class FrontendInfo(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_POOL_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_NS_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     protocol: str
@@ -46,7 +59,8 @@ class FrontendInfo(_message.Message):
     state: str
     active_pool: str
     refused: str
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ..., refused: _Optional[str] = ...) -> None: ...
+    changed_at_ns: int
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ..., refused: _Optional[str] = ..., changed_at_ns: _Optional[int] = ...) -> None: ...
 
 class PoolInfo(_message.Message):
     __slots__ = ("name", "backends")
@@ -57,18 +71,32 @@ class PoolInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[PoolBackendInfo, _Mapping]]] = ...) -> None: ...
 
 class PoolBackendInfo(_message.Message):
-    __slots__ = ("name", "weight", "effective_weight")
+    __slots__ = ("name", "weight", "effective_weight", "file_weight", "address", "state", "changed_at_ns", "buckets", "flows")
     NAME_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FILE_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    FLOWS_FIELD_NUMBER: _ClassVar[int]
     name: str
     weight: int
     effective_weight: int
-    def __init__(self, name: _Optional[str] = ..., weight: _Optional[int] = ..., effective_weight: _Optional[int] = ...) -> None: ...
+    file_weight: int
+    address: str
+    state: str
+    changed_at_ns: int
+    buckets: int
+    flows: int
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[int] = ..., effective_weight: _Optional[int] = ..., file_weight: _Optional[int] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., changed_at_ns: _Optional[int] = ..., buckets: _Optional[int] = ..., flows: _Optional[int] = ...) -> None: ...
 
 class ListBackendsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("names_only",)
+    NAMES_ONLY_FIELD_NUMBER: _ClassVar[int]
+    names_only: bool
+    def __init__(self, names_only: _Optional[bool] = ...) -> None: ...
 
 class ListBackendsResponse(_message.Message):
     __slots__ = ("backends",)
@@ -427,20 +455,66 @@ class GetVPPLBCountersRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VPPLBCounters(_message.Message):
-    __slots__ = ("taken_at_ns", "vips", "backends", "unmatched_packets", "unmatched_since_ns", "audited_at_ns")
+    __slots__ = ("taken_at_ns", "vips", "backends", "unmatched_packets", "unmatched_since_ns", "audited_at_ns", "interval_s")
     TAKEN_AT_NS_FIELD_NUMBER: _ClassVar[int]
     VIPS_FIELD_NUMBER: _ClassVar[int]
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_PACKETS_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_SINCE_NS_FIELD_NUMBER: _ClassVar[int]
     AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     taken_at_ns: int
     vips: _containers.RepeatedCompositeFieldContainer[VPPLBVIPCounters]
     backends: _containers.RepeatedCompositeFieldContainer[VPPLBBackendCounters]
     unmatched_packets: int
     unmatched_since_ns: int
     audited_at_ns: int
-    def __init__(self, taken_at_ns: _Optional[int] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIPCounters, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[VPPLBBackendCounters, _Mapping]]] = ..., unmatched_packets: _Optional[int] = ..., unmatched_since_ns: _Optional[int] = ..., audited_at_ns: _Optional[int] = ...) -> None: ...
+    interval_s: float
+    def __init__(self, taken_at_ns: _Optional[int] = ..., vips: _Optional[_Iterable[_Union[VPPLBVIPCounters, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[VPPLBBackendCounters, _Mapping]]] = ..., unmatched_packets: _Optional[int] = ..., unmatched_since_ns: _Optional[int] = ..., audited_at_ns: _Optional[int] = ..., interval_s: _Optional[float] = ...) -> None: ...
+
+class GetVPPLBPlanRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VPPLBPlan(_message.Message):
+    __slots__ = ("audited_at_ns", "operations", "held_back_s")
+    AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_S_FIELD_NUMBER: _ClassVar[int]
+    audited_at_ns: int
+    operations: _containers.RepeatedCompositeFieldContainer[VPPLBOperation]
+    held_back_s: float
+    def __init__(self, audited_at_ns: _Optional[int] = ..., operations: _Optional[_Iterable[_Union[VPPLBOperation, _Mapping]]] = ..., held_back_s: _Optional[float] = ...) -> None: ...
+
+class VPPLBOperation(_message.Message):
+    __slots__ = ("kind", "prefix", "protocol", "port", "address", "backends", "weight", "flush", "moves", "drops", "breaks_flows", "flows", "waits")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
+    DROPS_FIELD_NUMBER: _ClassVar[int]
+    BREAKS_FLOWS_FIELD_NUMBER: _ClassVar[int]
+    FLOWS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    prefix: str
+    protocol: str
+    port: int
+    address: str
+    backends: _containers.RepeatedScalarFieldContainer[str]
+    weight: int
+    flush: bool
+    moves: float
+    drops: float
+    breaks_flows: bool
+    flows: int
+    waits: str
+    def __init__(self, kind: _Optional[str] = ..., prefix: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., address: _Optional[str] = ..., backends: _Optional[_Iterable[str]] = ..., weight: _Optional[int] = ..., flush: _Optional[bool] = ..., moves: _Optional[float] = ..., drops: _Optional[float] = ..., breaks_flows: _Optional[bool] = ..., flows: _Optional[int] = ..., waits: _Optional[str] = ...) -> None: ...
 
 class VPPLBVIPCounters(_message.Message):
     __slots__ = ("prefix", "protocol", "port", "next", "first", "untracked", "no_server", "fib_packets", "fib_bytes", "since_ns", "fib_since_ns", "application_servers")
