@@ -312,7 +312,8 @@ def test_one_page_shows_what_is_and_what_has_happened() -> None:
 
 
 def test_what_holds_up_writes_is_there_while_a_table_is_known() -> None:
-    lb = replace(statuses.LB, doubtful=2, conf_refused="no", held_back_s=30.0)
+    in_doubt = frozenset({statuses.WEB, statuses.NET})
+    lb = replace(statuses.LB, doubtful=in_doubt, conf_refused="no", held_back_s=30.0)
     names = ("refused_vips", "conf_refused", "doubtful_vips", "held_back", "audit_interval_seconds")
     for status, expected in (
         (replace(statuses.FULL, lb=lb), [{(): 1}, {(): 1}, {(): 2}, {(): 1}, {(): 30}]),

@@ -73,22 +73,25 @@ BACKENDS = (
 STATES = {status.backend.name: status.health.state for status in BACKENDS}
 
 
-def frontend(name: str, key: VipKey, *pools: Pool, encap: Encap = Encap.GRE4, description: str = "") -> FrontendStatus:
+def frontend(
+    name: str, key: VipKey, age_ns: int, *pools: Pool, encap: Encap = Encap.GRE4, description: str = ""
+) -> FrontendStatus:
     made = Frontend(name, description, key, pools, encap, src_ip_sticky=name == "shop", flush_on_down=name != "shop")
-    return FrontendStatus(made, resolve(made, STATES))
+    return FrontendStatus(made, resolve(made, STATES), NOW_NS - age_ns)
 
 
 FRONTENDS = (
     frontend(
         "web",
         WEB,
-        Pool("primary", {"web1": 100, "web2": 50}),
+        40 * HOUR_NS,
+        Pool("primary", {"web1": 100, "web2": 50}, file_weights={"web2": 80}),
         Pool("fallback", {"spare": 10}),
         description="the website",
     ),
-    frontend("shop", SHOP, Pool("only", {"web2": 100}), Pool("none", {})),
-    frontend("net", NET, Pool("all", {"web1": 7, "spare-alias": 100})),
-    frontend("six", SIX, Pool("p", {"six": 100}), encap=Encap.GRE6),
+    frontend("shop", SHOP, 10 * MINUTE_NS + 30 * SECOND_NS, Pool("only", {"web2": 100}), Pool("none", {})),
+    frontend("net", NET, 26 * HOUR_NS, Pool("all", {"web1": 7, "spare-alias": 100})),
+    frontend("six", SIX, 2 * DAY_NS, Pool("p", {"six": 100}), encap=Encap.GRE6),
 )
 
 VPP = VppInfo("26.10-rc0", "2026-08-21T10:00:00", "/build/vpp", 4711, NOW_NS - 2 * DAY_NS, NOW_NS - 90 * SECOND_NS)
@@ -127,7 +130,9 @@ LB = LbStatus(
     audited=AUDITED,
     audit_cost_s=0.0125,
     audit_interval_s=30.0,
+    wish=OBSERVED.conf,
 )
+"""Left to do: a backend of WEB goes, by which flows break, and NET gets its two, of which one takes new flows."""
 
 SAMPLE = Sample(
     NOW_NS - 2 * SECOND_NS,

@@ -172,7 +172,8 @@ def test_global_parameters_encap_and_refusals_are_told() -> None:
 
 def test_refused_global_parameters_are_told() -> None:
     assert not whole(mapping.lb_state(statuses.LB)).HasField("conf_refused")
-    trouble = whole(mapping.lb_state(replace(statuses.LB, doubtful=2, held_back_s=30.0)))
+    lb = replace(statuses.LB, doubtful=frozenset({statuses.WEB, statuses.NET}), held_back_s=30.0)
+    trouble = whole(mapping.lb_state(lb))
     assert (trouble.doubtful, trouble.held_back_s) == (2, 30)
     assert (trouble.audit_cost_s, trouble.audit_interval_s) == (0.0125, 30)
     assert whole(mapping.lb_state(replace(statuses.LB, conf_refused="no"))).conf_refused == "no"

@@ -16,7 +16,7 @@ from maglev.control.lag import Lag
 from maglev.control.ports import Clock, Emit, Probe
 from maglev.control.watching import MAX_PROBES_AT_ONCE, Watches
 from maglev.core import backend as life
-from maglev.core.desired import Resolved, resolve
+from maglev.core.desired import resolve
 from maglev.core.events import (
     ActivePoolChanged,
     BackendAdded,
@@ -61,7 +61,7 @@ class Checker:
         self._frontends_of = _by_backend(fleet.frontends.values())
         now_ns = clock.now_ns()
         self._backends = Snapshot({name: life.begun(backend, now_ns) for name, backend in fleet.backends.items()})
-        self._frontends = Snapshot({f.name: FrontendStatus(f, self._resolved(f)) for f in fleet.frontends.values()})
+        self._frontends = Snapshot({f.name: self._frontend(f, None, now_ns) for f in fleet.frontends.values()})
         self._unsettled = set(self._frontends)  # of which some backend has not been known yet
         self.health = Cell(HealthStatus(self._backends, self._frontends))
         self._follow([(None, status) for status in self._backends.values()], is_order=False)
@@ -125,7 +125,7 @@ class Checker:
             if old is not None and old.frontend is frontend and name not in touched:
                 after[name] = old
                 continue
-            after[name] = FrontendStatus(frontend, self._resolved(frontend))
+            after[name] = self._frontend(frontend, old, now_ns)
             if old is None:
                 self._unsettled.add(name)
                 self._emit(FrontendAdded(name, after[name].resolved.state, now_ns))
@@ -182,15 +182,18 @@ class Checker:
         changes = {}
         for frontend in touched:
             old = self._frontends[frontend.name]
-            changes[frontend.name] = new = FrontendStatus(frontend, self._resolved(frontend))
+            changes[frontend.name] = new = self._frontend(frontend, old, at_ns)
             self._tell_frontend(old, new, at_ns)
             self._settle(old, new)
         if changes:
             self._frontends = self._frontends.replaced(changes)
         self.health.set(HealthStatus(self._backends, self._frontends))
 
-    def _resolved(self, frontend: Frontend) -> Resolved:
-        return resolve(frontend, {name: self._backends[name].counts_as for name in frontend.backend_names})
+    def _frontend(self, frontend: Frontend, old: FrontendStatus | None, at_ns: int) -> FrontendStatus:
+        """What the backends' health makes of it now; `old` is what it was, whatever the file said of it then."""
+        resolved = resolve(frontend, {name: self._backends[name].counts_as for name in frontend.backend_names})
+        is_same = old is not None and old.resolved.state is resolved.state
+        return FrontendStatus(frontend, resolved, old.changed_at_ns if old is not None and is_same else at_ns)
 
     def _settle(self, old: FrontendStatus, new: FrontendStatus) -> None:
         """Tell once, when all backends are known for the first time, that not the first pool has the traffic."""

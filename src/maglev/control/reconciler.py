@@ -162,6 +162,7 @@ class Reconciler:
         if self._work is not None:
             self._work.agenda.want(conf)
             self._work.pace.sync_interval_s = sync_interval_s
+            self._publish(self._work)
 
     def sync(self) -> None:
         """Read VPP's table soon, and try again at once what it refused."""
@@ -323,11 +324,13 @@ class Reconciler:
                     work.audited_at_ns,
                     vips_refused,
                     conf_refused,
-                    len(agenda.shadow.doubtful),
+                    frozenset(agenda.shadow.doubtful),
                     work.pace.cost_s,
                     work.pace.interval_s,
                     held_back_s,
                     work.audited,
+                    agenda.wish,
+                    agenda.is_warming_up,
                 )
             )
 

@@ -74,6 +74,16 @@ class Agenda:
         return self.shadow is not None and not self.shadow.doubtful and not self.queue
 
     @property
+    def wish(self) -> LbConf | None:
+        """What the global parameters shall be; None to leave them alone."""
+        return self._wish.conf
+
+    @property
+    def is_warming_up(self) -> bool:
+        """Whether it was so at the last look, by which the queue is made."""
+        return not self._warmup.is_over(self._elapsed_s)
+
+    @property
     def moved(self) -> Moved:
         """Whose indexes may be others by what was done since the latest audit began."""
         return Moved() if self.shadow is None else self.shadow.moved

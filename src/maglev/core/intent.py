@@ -31,7 +31,8 @@ def applied(frontend: Frontend, intent: Intent) -> Frontend:
         if said:
             weights = {name: said[name].weight if name in said else weight for name, weight in pool.weights.items()}
             flushed = frozenset(name for name, word in said.items() if word.flush and word.weight == 0)
-            pool = replace(pool, weights=weights, flushed=flushed)
+            of_file = {name: weight for name, weight in pool.weights.items() if weights[name] != weight}
+            pool = replace(pool, weights=weights, flushed=flushed, file_weights=of_file)
         pools.append(pool)
     return replace(frontend, pools=tuple(pools)) if tuple(pools) != frontend.pools else frontend
 

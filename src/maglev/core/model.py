@@ -177,12 +177,14 @@ class Backend:
 class Pool:
     """Backends of equal preference; `weights` maps backend name to configured weight, 0..100.
 
-    `flushed` are backends whose weight an operator set to 0 with a flush: their flows are cut, too.
+    `flushed` are backends whose weight an operator set to 0 with a flush: their flows are cut, too. `file_weights` are
+    those of the file where an operator has set others.
     """
 
     name: str
     weights: Mapping[str, int]
     flushed: frozenset[str] = frozenset()
+    file_weights: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,18 +54,24 @@ class Scope:
         wishes: dict[VipKey, DesiredVip] = {}
         for name in self._names_on.get(prefix, ()):
             frontend = self.health.frontends[name].frontend
-            if warmup.is_over(elapsed_s) or warmup.released(elapsed_s, (frontend,), self._states_of(frontend)):
+            if warmup.is_over(elapsed_s) or warmup.released(elapsed_s, (frontend,), states_of(frontend, self.health)):
                 wishes[frontend.vip] = self._wishes.get(name) or self._wish(name)
         return wishes
 
-    def _states_of(self, frontend: Frontend) -> dict[str, State]:
-        return {name: self.health.backends[name].health.state for name in frontend.backend_names}
-
     def _wish(self, name: str) -> DesiredVip:
-        status = self.health.frontends[name]
-        backends = {each: self.health.backends[each].backend for each in status.frontend.backend_names}
-        wish = self._wishes[name] = desired_vip(status.frontend, status.resolved, backends)
+        wish = self._wishes[name] = wish_of(self.health.frontends[name], self.health)
         return wish
+
+
+def states_of(frontend: Frontend, health: HealthStatus) -> dict[str, State]:
+    """Of its backends."""
+    return {name: health.backends[name].health.state for name in frontend.backend_names}
+
+
+def wish_of(status: FrontendStatus, health: HealthStatus) -> DesiredVip:
+    """The VIP that a frontend shall have."""
+    backends = {each: health.backends[each].backend for each in status.frontend.backend_names}
+    return desired_vip(status.frontend, status.resolved, backends)
 
 
 def _names_by_prefix(frontends: Mapping[str, FrontendStatus]) -> Mapping[IPNetwork, Sequence[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
 from maglev.core.health import Health, State, Transition
-from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, VipKey, VppInfo
+from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, LbConf, VipKey, VppInfo
 from maglev.core.plan import Observed
 from maglev.core.snapshot import changed
 
@@ -33,10 +33,11 @@ class BackendStatus:
 
 @dataclass(frozen=True, slots=True)
 class FrontendStatus:
-    """A frontend and what its backends' health makes of it."""
+    """A frontend, what its backends' health makes of it, and since when it has that state (unix nanoseconds)."""
 
     frontend: Frontend
     resolved: Resolved
+    changed_at_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +67,24 @@ class LbStatus:
     `audited` is what was read then, and `observed` what every write acknowledged since has made of it. A write makes
     `observed` forget the buckets and flows that it moves; `audited` still has them, as of that time.
     `refused` says, by VIP, what VPP answered to what we last asked in vain and still want; `conf_refused` the same of
-    the global parameters, empty if they are set. `doubtful` counts the VIPs that are not written until the next audit.
+    the global parameters, empty if they are set. `doubtful` are the VIPs that are not written until the next audit.
     The last audit kept VPP busy for `audit_cost_s`, and the next one for drift comes `audit_interval_s` after it.
     `held_back_s` is how long nothing is written, as VPP keeps dying of it; 0 if that is not so.
+    `wish` is what the global parameters shall be, None to leave them alone. While `is_warming_up`, what core.warmup does
+    not release waits.
     """
 
     observed: Observed
     audited_at_ns: int
     refused: Mapping[VipKey, str] = field(default_factory=dict)
     conf_refused: str = ""
-    doubtful: int = 0
+    doubtful: frozenset[VipKey] = frozenset()
     audit_cost_s: float = 0.0
     audit_interval_s: float = 0.0
     held_back_s: float = 0.0
     audited: Observed = field(default_factory=lambda: Observed(None, {}))
+    wish: LbConf | None = None
+    is_warming_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

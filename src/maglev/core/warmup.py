@@ -30,7 +30,7 @@ class Warmup:
             return tuple(frontends)
         if elapsed_s < self.min_delay_s:
             return ()
-        return tuple(f for f in frontends if all(states[b] is not State.UNKNOWN for b in f.backend_names))
+        return tuple(f for f in frontends if is_known(f, states))
 
     def next_look_s(self, elapsed_s: float) -> float | None:
         """Seconds until time alone changes the answer; None when it never will again."""
@@ -38,3 +38,8 @@ class Warmup:
             if elapsed_s < edge:
                 return edge - elapsed_s
         return None
+
+
+def is_known(frontend: Frontend, states: Mapping[str, State]) -> bool:
+    """Whether every backend of it has a real health; `states` must name them all."""
+    return all(states[name] is not State.UNKNOWN for name in frontend.backend_names)

@@ -42,7 +42,7 @@ def of_lb(lb: LbStatus | None) -> Iterator[Family]:
         [f"maglev_vpp_vip_refused{{{vip_labels(key)}}} 1\n" for key in (lb.refused if lb else ())],
     )
     yield figure("conf_refused", _CONF_REFUSED, lambda lb: int(bool(lb.conf_refused)))
-    yield figure("doubtful_vips", _DOUBTFUL, lambda lb: lb.doubtful)
+    yield figure("doubtful_vips", _DOUBTFUL, lambda lb: len(lb.doubtful))
     yield figure("held_back", _HELD_BACK, lambda lb: int(lb.held_back_s > 0))
     yield figure("audit_interval_seconds", _AUDIT_INTERVAL, lambda lb: lb.audit_interval_s)
     yield figure("audit_timestamp_seconds", _AUDITED_AT, lambda lb: lb.audited_at_ns / SECOND_NS)

@@ -117,7 +117,8 @@ def present(health: HealthStatus, wants: Wants) -> Iterator[bytes]:
             yield pb.Event(backend=_standing(status)).SerializeToString()
     if wants.frontend:
         for name, frontend in health.frontends.items():
-            yield _frontend(0, name, frontend.resolved.state.word, frontend.resolved.state.word)
+            word = frontend.resolved.state.word
+            yield _frontend(frontend.changed_at_ns, name, word, word)
 
 
 def message(happening: Event | Record) -> bytes:

@@ -133,7 +133,7 @@ def lb_state(lb: LbStatus) -> Iterator[pb.VPPLBState]:
         conf=None if conf is None else _conf(conf),
         audited_at_ns=lb.audited_at_ns,
         conf_refused=lb.conf_refused or None,
-        doubtful=lb.doubtful,
+        doubtful=len(lb.doubtful),
         audit_cost_s=lb.audit_cost_s,
         audit_interval_s=lb.audit_interval_s,
         held_back_s=lb.held_back_s,
