@@ -43,6 +43,7 @@ async def test_one_pass_brings_an_unknown_backend_and_its_frontend_up(autojump_c
     before = subject.health.value
     assert before.backends["b1"].health.state is State.UNKNOWN
     assert before.frontends["www"].resolved.state is FrontendState.UNKNOWN
+    assert before.frontends["www"].changed_at_ns == before.backends["b1"].changed_at_ns
 
     async with trio.open_nursery() as nursery:
         await nursery.start(subject.run)

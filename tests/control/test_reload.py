@@ -68,6 +68,34 @@ async def running() -> AsyncIterator[Site]:
         nursery.cancel_scope.cancel()
 
 
+async def test_since_when_a_frontend_is_in_its_state_outlives_all_that_leaves_the_state(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as site:
+        since = site.health.frontends["www"].changed_at_ns
+        assert since == site.journal.of(FrontendTransition)[0].at_ns < trio.current_time() * 1e9
+        site.operator.order("b1", Order.DISABLE)
+        site.operator.set_weight("www", "p0", "b2", 7, flush=False)
+        site.frontends = [frontend("www", replace(VIP, port=81), {"b1": 90, "b2": 50}), site.frontends[1]]
+        site.reload()
+        assert site.health.frontends["www"].frontend.vip.port == 81
+        assert site.health.frontends["www"].changed_at_ns == since
+        await trio.sleep(1)
+        site.operator.order("b2", Order.DISABLE)
+        down = site.health.frontends["www"]
+        assert (down.resolved.state, down.changed_at_ns) == (FrontendState.DOWN, int(trio.current_time() * 1e9))
+        await trio.sleep(1)
+        site.reload()
+        assert site.health.frontends["www"] is down
+
+
+async def test_a_new_frontend_is_in_its_state_since_the_reload(autojump_clock: MockClock) -> None:
+    async with running() as site:
+        site.frontends = [*site.frontends, frontend("new", replace(VIP, port=443), {"b2": 1})]
+        site.reload()
+        assert site.health.frontends["new"].changed_at_ns == int(trio.current_time() * 1e9)
+
+
 async def test_a_reload_of_the_same_touches_nothing(autojump_clock: MockClock) -> None:
     async with running() as site:
         before, events = site.health, len(site.journal.events)

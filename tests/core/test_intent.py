@@ -17,6 +17,13 @@ def test_a_weight_is_that_of_one_backend_in_one_pool() -> None:
     assert [pool.weights for pool in running.pools] == [{"b0": 7, "b1": 50}, {"b0": 10}]
 
 
+def test_what_the_file_says_stays_beside_another_weight_and_beside_no_other() -> None:
+    main, spare = ("f1", "main"), ("f1", "spare")
+    running = applied(WWW, {(*main, "b0"): Said(7, flush=False), (*spare, "b0"): Said(10, flush=False)})
+
+    assert [pool.file_weights for pool in running.pools] == [{"b0": 100}, {}]
+
+
 def test_nothing_said_is_the_same_object() -> None:
     assert applied(WWW, {("f2", "main", "b0"): Said(7, flush=False)}) is WWW
 

@@ -74,7 +74,7 @@ STATES = {status.backend.name: status.health.state for status in BACKENDS}
 
 
 def frontend(
-    name: str, key: VipKey, age_ns: int, *pools: Pool, encap: Encap = Encap.GRE4, description: str = ""
+    name: str, key: VipKey, *pools: Pool, encap: Encap = Encap.GRE4, description: str = "", age_ns: int = DAY_NS
 ) -> FrontendStatus:
     made = Frontend(name, description, key, pools, encap, src_ip_sticky=name == "shop", flush_on_down=name != "shop")
     return FrontendStatus(made, resolve(made, STATES), NOW_NS - age_ns)
@@ -84,14 +84,14 @@ FRONTENDS = (
     frontend(
         "web",
         WEB,
-        40 * HOUR_NS,
         Pool("primary", {"web1": 100, "web2": 50}, file_weights={"web2": 80}),
         Pool("fallback", {"spare": 10}),
         description="the website",
+        age_ns=40 * HOUR_NS,
     ),
-    frontend("shop", SHOP, 10 * MINUTE_NS + 30 * SECOND_NS, Pool("only", {"web2": 100}), Pool("none", {})),
-    frontend("net", NET, 26 * HOUR_NS, Pool("all", {"web1": 7, "spare-alias": 100})),
-    frontend("six", SIX, 2 * DAY_NS, Pool("p", {"six": 100}), encap=Encap.GRE6),
+    frontend("shop", SHOP, Pool("only", {"web2": 100}), Pool("none", {}), age_ns=10 * MINUTE_NS + 30 * SECOND_NS),
+    frontend("net", NET, Pool("all", {"web1": 7, "spare-alias": 100})),
+    frontend("six", SIX, Pool("p", {"six": 100}), encap=Encap.GRE6, age_ns=2 * DAY_NS),
 )
 
 VPP = VppInfo("26.10-rc0", "2026-08-21T10:00:00", "/build/vpp", 4711, NOW_NS - 2 * DAY_NS, NOW_NS - 90 * SECOND_NS)

@@ -179,7 +179,8 @@ def test_the_present_states_are_those_that_were_asked_for(request_: pb.WatchRequ
         if isinstance(told, pb.BackendEvent):
             assert told.to == statuses.HEALTH.backends[told.backend].health.state.word
         else:
-            assert told.to == statuses.HEALTH.frontends[told.frontend].resolved.state.word
+            frontend = statuses.HEALTH.frontends[told.frontend]
+            assert (told.at_ns, told.to) == (frontend.changed_at_ns, frontend.resolved.state.word)
 
 
 def refusal(address: str, request: pb.WatchRequest) -> grpc.aio.AioRpcError:

@@ -70,8 +70,8 @@ class LbStatus:
     the global parameters, empty if they are set. `doubtful` are the VIPs that are not written until the next audit.
     The last audit kept VPP busy for `audit_cost_s`, and the next one for drift comes `audit_interval_s` after it.
     `held_back_s` is how long nothing is written, as VPP keeps dying of it; 0 if that is not so.
-    `wish` is what the global parameters shall be, None to leave them alone. While `is_warming_up`, what core.warmup does
-    not release waits.
+    `wish` is what the global parameters shall be, None to leave them alone. While `is_warming_up`, whatever core.warmup
+    does not release waits.
     """
 
     observed: Observed
