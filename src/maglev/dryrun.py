@@ -19,12 +19,12 @@ from maglev.control.checker import Checker, Fleet
 from maglev.control.lag import Lag
 from maglev.control.ports import Clock
 from maglev.control.watching import MAX_PROBES_AT_ONCE
-from maglev.core.desired import Desired, desired
-from maglev.core.forecast import Effect, Forecast, forecast
+from maglev.core.forecast import Effect
 from maglev.core.health import State
 from maglev.core.model import VppInfo
 from maglev.core.observed import Observed
-from maglev.core.status import HealthStatus
+from maglev.core.outlook import Outstanding, outlook
+from maglev.core.status import HealthStatus, LbStatus
 from maglev.errors import ConfigError, Unavailable
 from maglev.options import Options
 from maglev.vpp.session import Session, connect
@@ -39,7 +39,7 @@ async def run(config: Config, options: Options) -> None:
     async with connect(options.vpp_api_addr, options.vpp_stats_addr, logs.write, clock_ns=time.time_ns) as session:
         health = await _health(config)
         observed = await _table_of(session)
-        for line in report(health, session.info, wished(config, health), observed):
+        for line in report(health, session.info, config, observed):
             sys.stdout.write(f"{line}\n")
 
 
@@ -49,36 +49,31 @@ async def _table_of(session: Session) -> Observed:
     raise Unavailable("VPP did not tell its table in time", seconds=AUDIT_DEADLINE_S, hint="is its main thread stuck?")
 
 
-def wished(config: Config, health: HealthStatus) -> Desired:
-    """The whole table, as after the warmup."""
-    resolved = {name: status.resolved for name, status in health.frontends.items()}
-    return desired(config.lb.conf, tuple(config.frontends.values()), resolved, config.backends)
-
-
-def report(health: HealthStatus, vpp: VppInfo, wish: Desired, observed: Observed) -> Iterator[str]:
-    """The lines to print."""
+def report(health: HealthStatus, vpp: VppInfo, config: Config, observed: Observed) -> Iterator[str]:
+    """The lines to print, of the whole table, as after the warmup."""
     states = Counter(status.health.state.word for status in health.backends.values())
-    yield f"VPP {vpp.version}, pid {vpp.pid}: {len(observed.vips)} VIPs there, {len(wish.vips)} wished for"
+    yield f"VPP {vpp.version}, pid {vpp.pid}: {len(observed.vips)} VIPs there, {len(config.frontends)} wished for"
     yield f"backends: {', '.join(f'{count} {word}' for word, count in sorted(states.items())) or 'none'}"
     for name, status in health.backends.items():
         if status.health.state in (State.DOWN, State.UNKNOWN):
             why = f": {status.transitions[0].code} {status.transitions[0].detail}" if status.transitions else ""
             yield f"  {name} {status.backend.address} is {status.health.state.word}{why}"
     yield ""
-    found = list(forecast(wish, observed))
+    left = outlook(health, LbStatus(observed, 0, wish=config.lb.conf))
+    found = [one for one in left if one is not None]
     yield from _table(found)
     yield ""
     yield _summary(found)
 
 
-def _table(found: list[Forecast]) -> Iterator[str]:
+def _table(found: list[Outstanding]) -> Iterator[str]:
     rows = [(sentence(one.effect), logs.describe(one.op)) for one in found]
     width = max((len(effect) for effect, _ in rows), default=0)
     for number, (effect, what) in enumerate(rows, 1):
         yield f"{number:>{len(str(len(rows)))}}  {effect:<{width}}  {what}"
 
 
-def _summary(found: Iterable[Forecast]) -> str:
+def _summary(found: Iterable[Outstanding]) -> str:
     effects = [one.effect for one in found]
     if not effects:
         return "nothing to do: VPP's table is as it should be; nothing was written"

@@ -1,6 +1,7 @@
 """The RPCs that ask, one test each, by a client of the .proto alone: against the configuration and VPP's word."""
 
 import time
+from importlib.metadata import version
 
 from grpc import StatusCode
 
@@ -59,6 +60,7 @@ DNS: Told = {
     "state": "up",
     "active_pool": "main",
 }
+OF_POOL = ("name", "weight", "effective_weight", "file_weight")
 COUNTERS = {
     "next": "packet from existing sessions",
     "first": "first session packet",
@@ -67,15 +69,53 @@ COUNTERS = {
 }
 
 
+def configured(info: Told) -> Told:
+    """What the configuration and health make of a frontend, without times and what its backends are by themselves."""
+    assert 0 < info["changed_at_ns"] < time.time_ns()
+    pools = [
+        {**pool, "backends": [{field: each[field] for field in each if field in OF_POOL} for each in pool["backends"]]}
+        for pool in info["pools"]
+    ]
+    return {**{field: info[field] for field in info if field != "changed_at_ns"}, "pools": pools}
+
+
+def filled(info: Told) -> Told:
+    return {field: value for field, value in info.items() if value}
+
+
+def backends_in(info: Told) -> list[Told]:
+    return [each for pool in info["pools"] for each in pool["backends"]]
+
+
 @of("ListFrontends")
 def test_frontends_are_listed_as_configured(client: Client) -> None:
-    assert client.told("ListFrontends") == {"frontends": [WWW, NET, DARK, DNS]}
+    listed = client.told("ListFrontends")["frontends"]
+
+    assert [configured(each) for each in listed] == [WWW, NET, DARK, DNS]
+    for each in backends_in(listed[0]):
+        assert (each["address"], each["state"], each["changed_at_ns"]) == ("", "", 0)
+        assert not {"buckets", "flows"} & each.keys()
+    names = client.told("ListFrontends", names_only=True)["frontends"]
+    assert [filled(each) for each in names] == [{"name": each["name"]} for each in listed]
 
 
 @of("GetFrontend")
-def test_a_frontend_is_found_by_its_name(client: Client) -> None:
+def test_a_frontend_is_found_by_its_name_with_what_its_backends_are_and_have(client: Client) -> None:
+    client("SyncVPPLBState")  # which is what reads buckets and flows anew
+    backends = {each["name"]: each for each in client.told("ListBackends")["backends"]}
+    vips = {vip["prefix"]: vip["application_servers"] for vip in client.told("GetVPPLBState")["vips"]}
     for each in (WWW, NET, DARK, DNS):
-        assert client.told("GetFrontend", name=each["name"]) == each
+        found = client.told("GetFrontend", name=each["name"])
+        assert configured(found) == each
+        servers = {server["address"]: server for server in vips[found["address"]]}
+        for one in backends_in(found):
+            for field in ("address", "state", "changed_at_ns"):
+                assert one[field] == backends[one["name"]][field]
+            for field in ("buckets", "flows"):
+                assert one[field] == servers[one["address"]][field]
+    assert [each["buckets"] for each in backends_in(client.told("GetFrontend", name="www"))] == [1024, 0]
+    came_up_at_ns = backends["web1"]["transitions"][-1]["at_ns"]
+    assert client.told("GetFrontend", name="www")["changed_at_ns"] <= came_up_at_ns
     said = client.refused("GetFrontend", StatusCode.NOT_FOUND, name="wwww")
     assert said == "there is no frontend called 'wwww'; the nearest is 'www'"
     said = client.refused("GetFrontend", StatusCode.NOT_FOUND)
@@ -109,6 +149,8 @@ def test_backends_are_listed_as_configured(client: Client) -> None:
             "rise": 0,
         }
         assert listed[name]["transitions"] == []
+    names = client.told("ListBackends", names_only=True)["backends"]
+    assert [filled(each) for each in names] == [{"name": name} for name in listed]
 
 
 @of("GetBackend")
@@ -192,14 +234,14 @@ def test_a_health_check_is_found_by_its_name(client: Client) -> None:
 
 @of("GetVPPInfo")
 def test_vpp_is_told_as_it_tells_itself(shared: Site, client: Client) -> None:
-    told = client.told("GetVPPInfo")
+    info = client.told("GetVPPInfo")
 
     version, date = shared.vpp.cli("show version").removeprefix("vpp v").split(" built by maglev on localhost at ")
-    assert (told["version"], told["build_date"]) == (version, date.strip())
-    assert told["build_directory"] == "maglev.emulator"
+    assert (info["version"], info["build_date"]) == (version, date.strip())
+    assert info["build_directory"] == "maglev.emulator"
     assert shared.vpp.process
-    assert told["pid"] == shared.vpp.process.popen.pid
-    assert 0 < told["boottime_ns"] < told["connecttime_ns"] < time.time_ns()
+    assert info["pid"] == shared.vpp.process.popen.pid
+    assert 0 < info["boottime_ns"] < info["connecttime_ns"] < time.time_ns()
 
 
 @of("GetVPPLBState")
@@ -230,6 +272,11 @@ def test_the_table_is_told_as_vpp_tells_it(shared: Site, client: Client) -> None
     assert "conf_refused" not in state
 
 
+@of("GetVersion")
+def test_the_version_is_that_of_the_package(client: Client) -> None:
+    assert client.told("GetVersion") == {"version": version("maglev")}
+
+
 @of("GetVPPLBCounters")
 def test_counters_lie_between_what_vpp_says_before_and_after(shared: Site, client: Client) -> None:
     before, asked_at_ns = shared.vpp.listed(), time.time_ns()
@@ -246,21 +293,22 @@ def test_counters_lie_between_what_vpp_says_before_and_after(shared: Site, clien
         )
 
     def sample() -> Told:
-        newest = client.told("GetVPPLBCounters")
-        return newest if is_between_two_packets(newest) else {}
+        taken = client.told("GetVPPLBCounters")
+        return taken if is_between_two_packets(taken) else {}
 
-    told = until(sample, lambda: "a sample of after the question in which each packet is counted everywhere")
+    newest = until(sample, lambda: "a sample of after the question in which each packet is counted everywhere")
     after = shared.vpp.listed()
 
-    assert [f"{vip['prefix']} {vip['protocol']} {vip['port']}" for vip in told["vips"]] == list(TABLE)
-    for vip in told["vips"]:
+    assert newest["interval_s"] == 0.1
+    assert [f"{vip['prefix']} {vip['protocol']} {vip['port']}" for vip in newest["vips"]] == list(TABLE)
+    for vip in newest["vips"]:
         name = f"{vip['prefix']} {vip['protocol']} {vip['port']}"
         for field, by_vpp in COUNTERS.items():
             assert before[name]["counters"][by_vpp] <= vip[field] <= after[name]["counters"][by_vpp], (name, field)
         assert vip["fib_bytes"] > vip["fib_packets"]
-        assert started_at_ns <= vip["since_ns"] < told["taken_at_ns"]
+        assert started_at_ns <= vip["since_ns"] < newest["taken_at_ns"]
         assert vip["fib_since_ns"] == started_at_ns
-    by_address = {each["address"]: each for each in told["backends"]}
+    by_address = {each["address"]: each for each in newest["backends"]}
     assert {address: each["backends"] for address, each in by_address.items()} == {
         "127.0.0.1": ["web1", "web2"],
         "127.0.0.3": ["closed"],

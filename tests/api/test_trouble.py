@@ -13,7 +13,7 @@ from tests.api.client import Api, Client, calling, told
 from tests.api.site import TABLE, Site, until_up, until_written, weights
 from tests.processes import until
 
-QUESTIONS = ("GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters")
+QUESTIONS = ("GetVPPInfo", "GetVPPLBState", "GetVPPLBPlan", "GetVPPLBCounters")
 OF_VPP = (*QUESTIONS, "SyncVPPLBState")
 USUAL_BYTES = 4 * 1024 * 1024  # what a client takes that did not ask for more
 

@@ -29,6 +29,8 @@ RPCS = {
     "GetVPPLBState": ("GetVPPLBStateRequest", "VPPLBState"),
     "SyncVPPLBState": ("SyncVPPLBStateRequest", "SyncVPPLBStateResponse"),
     "GetVPPLBCounters": ("GetVPPLBCountersRequest", "VPPLBCounters"),
+    "GetVPPLBPlan": ("GetVPPLBPlanRequest", "VPPLBPlan"),
+    "GetVersion": ("GetVersionRequest", "VersionInfo"),
 }
 NUMBERS = {
     "GetFrontendRequest": {"name": 1},
@@ -46,9 +48,43 @@ NUMBERS = {
         "description": 6,
         "src_ip_sticky": 7,
         "flush_on_down": 8,
+        "state": 9,
+        "active_pool": 10,
+        "refused": 11,
+        "changed_at_ns": 12,
     },
+    "ListFrontendsRequest": {"names_only": 1},
+    "ListBackendsRequest": {"names_only": 1},
     "PoolInfo": {"name": 1, "backends": 2},
-    "PoolBackendInfo": {"name": 1, "weight": 2, "effective_weight": 3},
+    "PoolBackendInfo": {
+        "name": 1,
+        "weight": 2,
+        "effective_weight": 3,
+        "file_weight": 4,
+        "address": 5,
+        "state": 6,
+        "changed_at_ns": 7,
+        "buckets": 8,
+        "flows": 9,
+    },
+    "VersionInfo": {"version": 1},
+    "VPPLBCounters": {"taken_at_ns": 1, "vips": 2, "backends": 3, "audited_at_ns": 6, "interval_s": 7},
+    "VPPLBPlan": {"audited_at_ns": 1, "operations": 2, "held_back_s": 3},
+    "VPPLBOperation": {
+        "kind": 1,
+        "prefix": 2,
+        "protocol": 3,
+        "port": 4,
+        "address": 5,
+        "backends": 6,
+        "weight": 7,
+        "flush": 8,
+        "moves": 9,
+        "drops": 10,
+        "breaks_flows": 11,
+        "flows": 12,
+        "waits": 13,
+    },
     "SetWeightRequest": {"frontend": 1, "pool": 2, "backend": 3, "weight": 4, "flush": 5},
     "VPPInfo": {
         "version": 1,
@@ -59,7 +95,7 @@ NUMBERS = {
         "connecttime_ns": 6,
     },
 }
-"""Of fields that vpp-maglev's clients know."""
+"""Of fields that clients have, those of vpp-maglev among them."""
 
 TYPES = {
     "FrontendInfo": {"protocol": "string", "port": "uint32", "pools": "repeated PoolInfo"},

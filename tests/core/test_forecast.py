@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from maglev.core.desired import Desired, DesiredVip, Effective
-from maglev.core.forecast import NEUTRAL, Effect, forecast
+from maglev.core.forecast import NEUTRAL, Effect, Forecast, Forecaster
 from maglev.core.model import TABLE_LENGTH, Encap, IPAddress, LbConf
 from maglev.core.observed import (
     AddBackend,
@@ -20,6 +20,7 @@ from maglev.core.observed import (
 )
 from maglev.core.plan import plan
 from tests.core.cases import KEY, A, B, C, wished
+from tests.core.driving import steps_of
 from tests.core.tables import pairs
 
 CONF = LbConf(IPv4Address("192.0.2.254"), IPv6Address("2001:db8::fe"), 1024, 40)
@@ -28,6 +29,11 @@ UP, DOWN, STANDBY = Effective(100, flush=False), Effective(0, flush=True), Effec
 
 def table(backends: dict[IPAddress, ObservedBackend], *, sticky: bool = False) -> Observed:
     return Observed(None, {KEY: ObservedVip(Encap.GRE4, sticky, TABLE_LENGTH, backends)})
+
+
+def forecast(desired: Desired, observed: Observed) -> list[Forecast]:
+    forecaster = Forecaster(observed)
+    return [one for step in steps_of(desired, observed) for one in forecaster.forecast(step)]
 
 
 def effects(backends: dict[IPAddress, Effective], observed: Observed) -> list[tuple[str, Effect]]:
@@ -109,7 +115,7 @@ def test_another_bucket_count_breaks_every_flow_there_is(before: LbConf, vips: b
 @given(pairs)
 def test_a_forecast_is_of_the_plan_and_its_shares_are_shares(pair: tuple[Desired, Observed]) -> None:
     desired, observed = pair
-    found = list(forecast(desired, observed))
+    found = forecast(desired, observed)
 
     assert tuple(one.op for one in found) == plan(desired, observed)
     for one in found:

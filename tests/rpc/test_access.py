@@ -14,7 +14,7 @@ from maglev.rpc.ports import Caller, Role
 METHODS = frozenset(pb.DESCRIPTOR.services_by_name["Maglev"].methods_by_name)
 LOOKS = {
     *("ListFrontends", "GetFrontend", "ListBackends", "GetBackend", "ListHealthChecks", "GetHealthCheck"),
-    *("GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters", "WatchEvents"),
+    *("GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters", "GetVPPLBPlan", "GetVersion", "WatchEvents"),
 }
 NOBODY, VIEWER, OPERATOR = Role.NOBODY, Role.VIEWER, Role.OPERATOR
 

@@ -16,7 +16,7 @@ VOLUMES = ("forwarded_packets", "forwarded_bytes", "direct_packets", "direct_byt
 
 
 def counters(sample: Sample = statuses.SAMPLE, lb: LbStatus = statuses.LB) -> pb.VPPLBCounters:
-    return whole(lb_counters(sample, lb, statuses.HEALTH.backends))
+    return whole(lb_counters(sample, lb, statuses.HEALTH.backends, 5.0))
 
 
 def told(entry: pb.VPPLBVIPCounters | pb.VPPLBBackendCounters | pb.VPPLBAS) -> dict[str, object]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maglev import __version__
 from maglev.core.status import Status
 from maglev.errors import NotFound, Refused, Unavailable
 from maglev.rpc import questions
@@ -18,6 +19,44 @@ def test_names_come_in_the_order_of_the_config() -> None:
 
     assert [each.name for each in frontends] == ["web", "shop", "net", "six"]
     assert [each.name for each in backends] == ["web2", "web1", "spare", "spare-alias", "six"]
+
+
+def test_names_alone_are_the_names_and_nothing_else() -> None:
+    frontends = whole(questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest(names_only=True))).frontends
+    backends = whole(questions.list_backends(statuses.FULL, pb.ListBackendsRequest(names_only=True))).backends
+
+    assert list(frontends) == [pb.FrontendInfo(name=name) for name in statuses.HEALTH.frontends]
+    assert list(backends) == [pb.BackendInfo(name=name) for name in statuses.HEALTH.backends]
+
+
+def test_a_frontend_alone_says_what_its_backends_are_and_have_in_vpp() -> None:
+    info = questions.get_frontend(statuses.FULL, pb.GetFrontendRequest(name="web"))
+    web1, web2, spare = (each for pool in info.pools for each in pool.backends)
+
+    assert (web1.address, web1.state, web1.changed_at_ns) == (
+        "10.1.0.1",
+        "up",
+        statuses.NOW_NS - 40 * statuses.HOUR_NS,
+    )
+    assert (web1.buckets, web1.flows) == (1024, 398)
+    assert (web2.state, web2.file_weight, web2.HasField("flows"), web2.flows) == ("down", 80, True, 0)
+    assert (spare.buckets, spare.flows, spare.HasField("file_weight")) == (0, 7, False)
+    (listed, *_) = whole(questions.list_frontends(statuses.FULL, pb.ListFrontendsRequest())).frontends
+    assert (listed.changed_at_ns, listed.pools[0].backends[1].file_weight) == (info.changed_at_ns, 80)
+    assert not any(each.address for pool in listed.pools for each in pool.backends)
+
+
+@pytest.mark.parametrize(("status", "name"), [(statuses.NO_VPP, "web"), (statuses.FULL, "net"), (statuses.FULL, "six")])
+def test_what_a_backend_has_in_vpp_is_absent_where_it_is_not_known(status: Status, name: str) -> None:
+    for pool in questions.get_frontend(status, pb.GetFrontendRequest(name=name)).pools:
+        for each in pool.backends:
+            assert each.address
+            assert not each.HasField("buckets")
+            assert not each.HasField("flows")
+
+
+def test_the_version_is_ours() -> None:
+    assert questions.get_version(statuses.EMPTY, pb.GetVersionRequest()).version == __version__
 
 
 def test_a_frontend_whose_vip_vpp_refuses_says_so() -> None:
@@ -101,6 +140,8 @@ def test_without_vpp_every_vpp_call_is_unavailable_and_says_what_to_do(status: S
     with pytest.raises(Unavailable, match=hint):
         questions.get_vpp_lb_state(status, pb.GetVPPLBStateRequest())
     with pytest.raises(Unavailable, match=hint):
+        questions.get_vpp_lb_plan(status, pb.GetVPPLBPlanRequest())
+    with pytest.raises(Unavailable, match=hint):
         questions.get_vpp_lb_counters(status, pb.GetVPPLBCountersRequest())
 
 
@@ -108,5 +149,7 @@ def test_before_the_first_audit_and_sample_the_calls_say_to_try_again() -> None:
     assert questions.get_vpp_info(statuses.JUST_CONNECTED, pb.GetVPPInfoRequest()).pid == 4711
     with pytest.raises(Unavailable, match="has not been read yet; try again"):
         questions.get_vpp_lb_state(statuses.JUST_CONNECTED, pb.GetVPPLBStateRequest())
+    with pytest.raises(Unavailable, match="has not been read yet; try again"):
+        questions.get_vpp_lb_plan(statuses.JUST_CONNECTED, pb.GetVPPLBPlanRequest())
     with pytest.raises(Unavailable, match="have not been read yet; try again"):
         questions.get_vpp_lb_counters(statuses.JUST_CONNECTED, pb.GetVPPLBCountersRequest())

@@ -82,7 +82,7 @@ def test_an_unknown_name_is_not_found_and_marked_as_our_own_word(full: grpc.Chan
     assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
 
 
-@pytest.mark.parametrize("method", ["GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters"])
+@pytest.mark.parametrize("method", ["GetVPPInfo", "GetVPPLBState", "GetVPPLBCounters", "GetVPPLBPlan"])
 def test_vpp_calls_without_vpp_are_unavailable(without_vpp: grpc.Channel, method: str) -> None:
     with pytest.raises(grpc.RpcError) as failed:
         call(without_vpp, method)

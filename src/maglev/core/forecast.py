@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from maglev.core import flowtable
-from maglev.core.desired import Desired
 from maglev.core.model import IPAddress, LbConf, VipKey
 from maglev.core.observed import (
     AddBackend,
@@ -24,7 +23,7 @@ from maglev.core.observed import (
     SetWeight,
     advance,
 )
-from maglev.core.plan import plan
+from maglev.core.plan import Step
 
 IP4_PADDING = bytes(12)  # VPP keeps IPv4 in the last four of sixteen bytes
 
@@ -60,28 +59,38 @@ class Forecast:
     effect: Effect
 
 
-def forecast(desired: Desired, observed: Observed) -> Iterator[Forecast]:
-    """The whole plan from `observed` to `desired`, with the effect of each operation in its turn."""
-    made: set[VipKey] = set()  # by this plan, so nobody's flows depend on them yet
-    conf, vips = observed.conf, dict(observed.vips)
-    for op in plan(desired, observed):
-        touched = vips if isinstance(op, SetConf) else {key: vips[key] for key in (op.vip,) if key in vips}
-        now = Observed(conf, touched)
-        yield Forecast(op, _effect(op, now, made))
-        after = advance(now, (op,))
-        conf = after.conf
-        if isinstance(op, AddVip):
-            made.add(op.vip)
+class Forecaster:
+    """Follows a plan, step by step in the order of their sending, from the table as it is now."""
+
+    def __init__(self, observed: Observed) -> None:
+        self._conf, self._vips = observed.conf, dict(observed.vips)
+        self._made: set[VipKey] = set()  # by this plan, so nobody's flows depend on them yet
+
+    def forecast(self, step: Step) -> Iterator[Forecast]:
+        """Each operation of the next step, with its effect; to be read to its end."""
+        for op in (*step.ops, *step.then):
+            yield Forecast(op, self._effect(op))
+
+    def _effect(self, op: Op) -> Effect:
+        vips = self._vips
+        if isinstance(op, SetConf):
+            before, self._conf = self._conf, op.conf
+            return Effect(is_breaking=bool(vips) and _drops_flows(before, op.conf))
+        now = Observed(None, {op.vip: vips[op.vip]} if op.vip in vips else {})
+        effect = _effect(op, now, self._made)
         if isinstance(op, DelVip):
             del vips[op.vip]
         else:
-            vips |= after.vips
+            vips.update(advance(now, (op,)).vips)
+        if isinstance(op, AddVip):
+            self._made.add(op.vip)
+        return effect
 
 
-def _effect(op: Op, observed: Observed, made: Collection[VipKey]) -> Effect:
+def _effect(
+    op: AddVip | DelVip | AddBackend | DelBackend | SetWeight, observed: Observed, made: Collection[VipKey]
+) -> Effect:
     match op:
-        case SetConf(conf):
-            return Effect(is_breaking=bool(observed.vips) and _drops_flows(observed.conf, conf))
         case AddVip() | DelVip():  # without backends it has no traffic: they went before it, or come after it
             return NEUTRAL
         case AddBackend(vip, backend, weight):
@@ -113,9 +122,12 @@ def _shift(vip: ObservedVip, backend: IPAddress, weight: int) -> tuple[float, fl
     before = {address: now.weight for address, now in vip.backends.items()}
     if before.get(backend, 0) == weight or not vip.table_length:
         return 0.0, 0.0
-    pairs = list(
-        zip(_owners(vip.table_length, before), _owners(vip.table_length, {**before, backend: weight}), strict=True)
-    )
+    after = {**before, backend: weight}
+    if not any(after.values()):
+        return 0.0, 1.0  # there was some: `backend` had it
+    if not any(before.values()):
+        return 1.0, 0.0
+    pairs = list(zip(_owners(vip.table_length, before), _owners(vip.table_length, after), strict=True))
     dropped = sum(new is None and old is not None for old, new in pairs)
     moved = sum(new is not None and old != new for old, new in pairs)
     return moved / len(pairs), dropped / len(pairs)

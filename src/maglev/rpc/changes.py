@@ -11,7 +11,7 @@ from maglev.core.status import Status
 from maglev.rpc import mapping
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.ports import Caller, Commands, Faults
-from maglev.rpc.questions import refused
+from maglev.rpc.questions import whole_frontend
 
 
 class Changes:
@@ -34,7 +34,7 @@ class Changes:
         found = await self._commands.set_weight(
             request.frontend, request.pool, request.backend, request.weight, caller, flush=request.flush
         )
-        return mapping.frontend_info(found, refused(self._status(), found))
+        return whole_frontend(self._status(), found)
 
     async def check_config(self, _: pb.CheckConfigRequest, __: Caller) -> pb.CheckConfigResponse:
         """Says what is wrong with the configuration file."""

@@ -9,13 +9,16 @@ from maglev.core.status import BackendStatus, LbStatus, names_by_address
 from maglev.rpc._pb import maglev_pb2 as pb
 
 
-def lb_counters(sample: Sample, lb: LbStatus, backends: Mapping[str, BackendStatus]) -> Iterator[pb.VPPLBCounters]:
+def lb_counters(
+    sample: Sample, lb: LbStatus, backends: Mapping[str, BackendStatus], interval_s: float
+) -> Iterator[pb.VPPLBCounters]:
     """All of VPP's table in parts, in numeric order; an address that no configured backend has comes without a name."""
     yield pb.VPPLBCounters(
         taken_at_ns=sample.taken_at_ns,
         unmatched_packets=sample.unmatched_packets,
         unmatched_since_ns=sample.unmatched_since_ns,
         audited_at_ns=lb.audited_at_ns,
+        interval_s=interval_s,
     )
     vips = lb.observed.vips
     addresses = set[IPAddress]()

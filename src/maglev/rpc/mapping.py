@@ -1,6 +1,6 @@
 """Status -> protobuf messages, plain functions; must not know who asks or how the answer is sent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from maglev.core.health import State, Transition, ceiling
@@ -35,7 +35,12 @@ def frontend_info(status: FrontendStatus, refused: str | None = None) -> pb.Fron
             pb.PoolInfo(
                 name=pool.name,
                 backends=[
-                    pb.PoolBackendInfo(name=name, weight=weight, effective_weight=cells[name].weight)
+                    pb.PoolBackendInfo(
+                        name=name,
+                        weight=weight,
+                        effective_weight=cells[name].weight,
+                        file_weight=pool.file_weights.get(name),
+                    )
                     for name, weight in pool.weights.items()
                 ],
             )
@@ -47,7 +52,24 @@ def frontend_info(status: FrontendStatus, refused: str | None = None) -> pb.Fron
         state=resolved.state.word,
         active_pool=None if active is None else frontend.pools[active].name,
         refused=refused,
+        changed_at_ns=status.changed_at_ns,
     )
+
+
+def add_backends(info: pb.FrontendInfo, backends: Mapping[str, BackendStatus], vip: ObservedVip | None) -> None:
+    """Fill in what the backends of a frontend are themselves, and what they have in VPP, as far as that is known."""
+    for pool in info.pools:
+        for each in pool.backends:
+            status = backends.get(each.name)
+            if status is None:  # gone by a reload, a moment ago
+                continue
+            each.address, each.state = str(status.backend.address), status.health.state.word
+            each.changed_at_ns = status.changed_at_ns
+            there = vip.backends.get(status.backend.address) if vip else None
+            if there is not None and there.buckets is not None:
+                each.buckets = there.buckets
+            if there is not None and there.flows is not None:
+                each.flows = there.flows
 
 
 def backend_info(status: BackendStatus) -> pb.BackendInfo:

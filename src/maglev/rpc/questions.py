@@ -7,26 +7,35 @@ whoever asks for all of a large table holds nobody up: between two parts others 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from maglev import __version__
 from maglev.core.naming import named
-from maglev.core.status import FrontendStatus, Status
+from maglev.core.status import FrontendStatus, LbStatus, Status
 from maglev.errors import Unavailable
-from maglev.rpc import counters, mapping
+from maglev.rpc import counters, mapping, outlook
 from maglev.rpc._pb import maglev_pb2 as pb
 
 _NO_VPP = "is VPP running, and does maglevd's --vpp-api-addr name its socket? maglevd's log says what is wrong"
 
 
-def list_frontends(status: Status, _: pb.ListFrontendsRequest) -> Iterator[pb.ListFrontendsResponse]:
+def list_frontends(status: Status, request: pb.ListFrontendsRequest) -> Iterator[pb.ListFrontendsResponse]:
     """All frontends, in the order of the config, in parts."""
     yield pb.ListFrontendsResponse()
-    for each in status.health.frontends.values():
-        yield pb.ListFrontendsResponse(frontends=[mapping.frontend_info(each, refused(status, each))])
+    for name, each in status.health.frontends.items():
+        info = pb.FrontendInfo(name=name) if request.names_only else mapping.frontend_info(each, refused(status, each))
+        yield pb.ListFrontendsResponse(frontends=[info])
 
 
 def get_frontend(status: Status, request: pb.GetFrontendRequest) -> pb.FrontendInfo:
     """One frontend. Raises NotFound."""
-    found = named("frontend", request.name, status.health.frontends)
-    return mapping.frontend_info(found, refused(status, found))
+    return whole_frontend(status, named("frontend", request.name, status.health.frontends))
+
+
+def whole_frontend(status: Status, found: FrontendStatus) -> pb.FrontendInfo:
+    """A frontend with all that is known of its backends."""
+    info = mapping.frontend_info(found, refused(status, found))
+    vip = status.lb.observed.vips.get(found.frontend.vip) if status.lb else None
+    mapping.add_backends(info, status.health.backends, vip)
+    return info
 
 
 def refused(status: Status, found: FrontendStatus) -> str | None:
@@ -34,11 +43,12 @@ def refused(status: Status, found: FrontendStatus) -> str | None:
     return status.lb.refused.get(found.frontend.vip) if status.lb else None
 
 
-def list_backends(status: Status, _: pb.ListBackendsRequest) -> Iterator[pb.ListBackendsResponse]:
+def list_backends(status: Status, request: pb.ListBackendsRequest) -> Iterator[pb.ListBackendsResponse]:
     """All backends, in the order of the config, in parts."""
     yield pb.ListBackendsResponse()
-    for each in status.health.backends.values():
-        yield pb.ListBackendsResponse(backends=[mapping.backend_info(each)])
+    for name, each in status.health.backends.items():
+        info = pb.BackendInfo(name=name) if request.names_only else mapping.backend_info(each)
+        yield pb.ListBackendsResponse(backends=[info])
 
 
 def get_backend(status: Status, request: pb.GetBackendRequest) -> pb.BackendInfo:
@@ -78,8 +88,17 @@ def get_vpp_info(status: Status, _: pb.GetVPPInfoRequest) -> pb.VPPInfo:
 
 def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> Iterator[pb.VPPLBState]:
     """VPP's load-balancer table, in parts. Raises Unavailable at once."""
+    return mapping.lb_state(_lb(status))
+
+
+def get_vpp_lb_plan(status: Status, _: pb.GetVPPLBPlanRequest) -> Iterator[pb.VPPLBPlan]:
+    """What is left to do to it, in parts. Raises Unavailable at once."""
+    return outlook.lb_plan(status.health, _lb(status))
+
+
+def _lb(status: Status) -> LbStatus:
     if status.lb is not None:
-        return mapping.lb_state(status.lb)
+        return status.lb
     if status.vpp is None:
         raise Unavailable("no VPP is connected", hint=_NO_VPP)
     raise Unavailable("VPP's load-balancer table has not been read yet", hint="try again in a moment")
@@ -88,9 +107,14 @@ def get_vpp_lb_state(status: Status, _: pb.GetVPPLBStateRequest) -> Iterator[pb.
 def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> Iterator[pb.VPPLBCounters]:
     """The newest sample, of all that VPP's table has, in parts. Raises Unavailable at once."""
     if status.sample is not None and status.lb is not None:
-        return counters.lb_counters(status.sample, status.lb, status.health.backends)
+        return counters.lb_counters(status.sample, status.lb, status.health.backends, status.sample_interval_s)
     if status.vpp is None:
         raise Unavailable("no VPP is connected", hint=_NO_VPP)
     raise Unavailable(
         "VPP's counters have not been read yet", hint="try again in a moment; if it lasts, maglevd's log says why"
     )
+
+
+def get_version(_: Status, __: pb.GetVersionRequest) -> pb.VersionInfo:
+    """The maglevd that answers."""
+    return pb.VersionInfo(version=__version__)

@@ -99,6 +99,8 @@ def handlers(
         "ReloadConfig": change(changes.reload_config, pb.ReloadConfigRequest),
         "GetVPPInfo": rpc(questions.get_vpp_info, pb.GetVPPInfoRequest),
         "GetVPPLBState": long(questions.get_vpp_lb_state, pb.GetVPPLBStateRequest),
+        "GetVPPLBPlan": long(questions.get_vpp_lb_plan, pb.GetVPPLBPlanRequest),
+        "GetVersion": rpc(questions.get_version, pb.GetVersionRequest),
         "GetVPPLBCounters": long(questions.get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
     }
     return grpc.method_handlers_generic_handler(SERVICE, table)
