@@ -16,6 +16,7 @@ from maglev.core.desired import resolve
 from maglev.core.events import Drift, OpApplied, Programmed
 from maglev.core.health import Health, State
 from maglev.core.model import Encap, Frontend
+from maglev.core.outlook import Wait, outlook
 from maglev.core.plan import (
     AddBackend,
     AddVip,
@@ -28,7 +29,7 @@ from maglev.core.plan import (
     SetConf,
     SetWeight,
 )
-from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus
+from maglev.core.status import BackendStatus, FrontendStatus, HealthStatus, LbStatus
 from maglev.core.warmup import Warmup
 from maglev.errors import Refused, Unavailable
 from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, backend, clock, frontend
@@ -56,6 +57,16 @@ class Bench:
         self.cell = Cell(health(states))
         self.journal = Journal()
         self.subject = Reconciler(CONF, sync_interval_s, warmup, self.cell, self.journal, clock())
+
+    @property
+    def lb(self) -> LbStatus:
+        assert self.subject.lb.value is not None
+        return self.subject.lb.value
+
+    def told(self) -> tuple[bool, list[Wait | None]]:
+        """Whether the warmup is on, and what keeps each VIP that is not there."""
+        left = outlook(self.cell.value, self.lb)
+        return self.lb.is_warming_up, [each.wait for each in left if each and isinstance(each.op, AddVip)]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -278,6 +289,32 @@ async def test_warmup_writes_nothing_early_then_what_is_known_then_everything(au
         await trio.sleep(25)
         assert vpp.table.vips.keys() == {VIP, VIP2}
         assert vpp.weights(VIP)["10.0.0.3"] == 0
+
+
+async def test_whether_the_warmup_is_on_is_told_and_told_anew_at_its_end(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), {**UP, "b3": State.UNKNOWN}, Warmup(5, 30), sync_interval_s=1e6)
+
+    async with bench.serving():
+        await trio.sleep(29.9)
+        assert bench.told() == (True, [Wait.WARMUP])
+        await trio.sleep(0.2)
+        assert bench.told() == (False, [])
+
+
+async def test_other_parameters_are_wished_for_from_the_reload_on(autojump_clock: MockClock) -> None:
+    bench = Bench(FakeVpp(), UP)
+    other = replace(CONF, flow_timeout_s=7)
+
+    async with bench.serving():
+        assert bench.lb.wish == CONF
+        bench.subject.adopt(other, 30)
+        assert (bench.lb.wish, bench.lb.observed.conf) == (other, CONF)
+        bench.subject.adopt(None, 30)
+        assert bench.lb.wish is None
+        bench.subject.adopt(other, 30)
+        bench.subject.sync()
+        await trio.sleep(0.1)
+        assert (bench.lb.wish, bench.lb.observed.conf, bench.told()) == (other, other, (False, []))
 
 
 async def test_a_restart_of_ours_writes_nothing_into_a_table_that_is_right(autojump_clock: MockClock) -> None:

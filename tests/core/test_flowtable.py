@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.core.flowtable import Member, build, shares, xxh64
+from maglev.core.flowtable import Member, build, moved, shares, xxh64
 
 members = st.dictionaries(st.binary(min_size=16, max_size=16), st.integers(1, 255), max_size=12).map(
     lambda weights: list(weights.items())
@@ -56,6 +56,20 @@ def test_the_table_is_the_same_in_whatever_order_members_came(
         return [given_entries[owner][0] for owner in build(length, given_entries) if owner >= 0]
 
     assert owners(shuffled) == owners(entries)
+
+
+some_members = members.filter(bool).map(tuple)
+
+
+@given(length=lengths, before=some_members, after=some_members, shared=some_members)
+def test_moved_are_the_buckets_that_have_another_owner(
+    length: int, before: tuple[Member, ...], after: tuple[Member, ...], shared: tuple[Member, ...]
+) -> None:
+    before, after = (tuple({**dict(shared), **dict(each)}.items()) for each in (before, after))
+    owners = [[entries[owner][0] for owner in build(length, entries)] for entries in (before, after)]
+
+    assert moved(length, before, after) == sum(old != new for old, new in zip(*owners, strict=True))
+    assert moved(length, after, tuple(reversed(after))) == 0
 
 
 @given(length=lengths, entries=members)

@@ -8,6 +8,7 @@ entries take turns, each taking the next free bucket of its walk, until no bucke
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import ne
 
 Member = tuple[bytes, int]
 """A backend: 16 bytes of address, weight above 0."""
@@ -20,6 +21,7 @@ _PRIME_4 = 0x85EBCA77C2B2AE63
 _PRIME_5 = 0x27D4EB2F165667C5
 _VPP_SEED = 0x9E3779B97F4A7C13  # VPP's clib_xxhash bakes it in
 _CACHED_TABLES = 128
+_CACHED_MOVES = 1024
 
 
 def xxh64(key: int, seed: int = _VPP_SEED) -> int:
@@ -39,7 +41,22 @@ def build(length: int, members: Sequence[Member]) -> Sequence[int]:
     """
     order = sorted(range(len(members)), key=lambda i: members[i])
     table = _build(length, tuple(members[i] for i in order))
-    return array("i", (order[owner] for owner in table)) if order else table
+    return array("i", map(order.__getitem__, table)) if order else table
+
+
+@lru_cache(maxsize=_CACHED_MOVES)
+def moved(length: int, before: tuple[Member, ...], after: tuple[Member, ...]) -> int:
+    """How many buckets have another owner after than before; neither may be empty.
+
+    Kept, as VIPs often share their backends, and what is done to one of them is done to all.
+    """
+    addresses = {address for address, _ in (*before, *after)}
+    places = {address: place for place, address in enumerate(addresses)}
+    tables = [
+        map([places[address] for address, _ in members].__getitem__, build(length, members))
+        for members in (before, after)
+    ]
+    return sum(map(ne, *tables))
 
 
 def shares(length: int, members: Sequence[Member]) -> list[int]:
@@ -66,25 +83,38 @@ def shares(length: int, members: Sequence[Member]) -> list[int]:
 
 @lru_cache(maxsize=_CACHED_TABLES)
 def _build(length: int, members: tuple[Member, ...]) -> Sequence[int]:
-    table = array("i", [-1]) * length
-    if not members:
-        return table
+    if len(members) < 2:
+        return array("i", [len(members) - 1]) * length
     mask = length - 1
-    row = sorted((replica, address, i) for i, (address, weight) in enumerate(members) for replica in range(weight))
-    seeds = [xxh64(_fold(address) ^ replica) for replica, address, _ in row]
-    at = [seed >> 32 & mask for seed in seeds]
-    skip = [(seed & 0xFFFFFFFF | 1) & mask for seed in seeds]
+    table = [-1] * length
+    seeds = [_seeds(address, weight) for address, weight in members]
+    row = [
+        (i, mine[replica])
+        for replica in range(max(map(len, seeds)))
+        for i, mine in enumerate(seeds)
+        if replica < len(mine)
+    ]
+    owners = [i for i, _ in row]
+    at = [seed >> 32 & mask for _, seed in row]
+    skip = [(seed & 0xFFFFFFFF | 1) & mask for _, seed in row]
     left = length
     while True:
-        for turn, (_, _, owner) in enumerate(row):
-            bucket = at[turn]
+        for turn, owner in enumerate(owners):
+            bucket, step = at[turn], skip[turn]
             while table[bucket] >= 0:
-                bucket = bucket + skip[turn] & mask
+                bucket = bucket + step & mask
             table[bucket] = owner
-            at[turn] = bucket + skip[turn] & mask
+            at[turn] = bucket + step & mask
             left -= 1
             if not left:
-                return table
+                return array("i", table)
+
+
+@lru_cache(maxsize=_CACHED_TABLES)
+def _seeds(address: bytes, weight: int) -> Sequence[int]:
+    """Of each replica. Kept, as the next table asked for is often that of the same VIP with one backend changed."""
+    folded = _fold(address)
+    return [xxh64(folded ^ replica) for replica in range(weight)]
 
 
 def _fold(address: bytes) -> int:

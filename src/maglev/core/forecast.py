@@ -4,7 +4,7 @@ Existing flows stay with their backend whatever the weights, until they are flus
 flows go, and by how much tells the new-flow table itself (core.flowtable), as VPP would build it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -127,17 +127,11 @@ def _shift(vip: ObservedVip, backend: IPAddress, weight: int) -> tuple[float, fl
         return 0.0, 1.0  # there was some: `backend` had it
     if not any(before.values()):
         return 1.0, 0.0
-    pairs = list(zip(_owners(vip.table_length, before), _owners(vip.table_length, after), strict=True))
-    dropped = sum(new is None and old is not None for old, new in pairs)
-    moved = sum(new is not None and old != new for old, new in pairs)
-    return moved / len(pairs), dropped / len(pairs)
+    return flowtable.moved(vip.table_length, _members(before), _members(after)) / vip.table_length, 0.0
 
 
-def _owners(length: int, weights: Mapping[IPAddress, int]) -> Sequence[IPAddress | None]:
-    weighted = {address: weight for address, weight in weights.items() if weight}
-    members = [(_as_vpp_keeps_it(address), weight) for address, weight in weighted.items()]
-    by_position: list[IPAddress | None] = [*weighted, None]  # -1 is nobody
-    return [by_position[owner] for owner in flowtable.build(length, members)]
+def _members(weights: Mapping[IPAddress, int]) -> tuple[flowtable.Member, ...]:
+    return tuple((_as_vpp_keeps_it(address), weight) for address, weight in weights.items() if weight)
 
 
 def _as_vpp_keeps_it(address: IPAddress) -> bytes:

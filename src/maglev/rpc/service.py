@@ -71,6 +71,13 @@ def handlers(
 
         return change(whole, request)
 
+    planning = asyncio.Lock()
+
+    async def plan(message: pb.GetVPPLBPlanRequest, _: Caller) -> bytes:
+        """One at a time: that of a large table holds some 20 MB, and nobody needs two of the same."""
+        async with planning:
+            return await _joined(questions.get_vpp_lb_plan(status(), message))
+
     changes = Changes(status, commands)
 
     async def watch(message: pb.WatchRequest, context: "grpc.aio.ServicerContext[pb.WatchRequest, bytes]") -> None:
@@ -99,7 +106,7 @@ def handlers(
         "ReloadConfig": change(changes.reload_config, pb.ReloadConfigRequest),
         "GetVPPInfo": rpc(questions.get_vpp_info, pb.GetVPPInfoRequest),
         "GetVPPLBState": long(questions.get_vpp_lb_state, pb.GetVPPLBStateRequest),
-        "GetVPPLBPlan": long(questions.get_vpp_lb_plan, pb.GetVPPLBPlanRequest),
+        "GetVPPLBPlan": change(plan, pb.GetVPPLBPlanRequest),
         "GetVersion": rpc(questions.get_version, pb.GetVersionRequest),
         "GetVPPLBCounters": long(questions.get_vpp_lb_counters, pb.GetVPPLBCountersRequest),
     }
