@@ -137,6 +137,15 @@ class FakeVpp:
         return {str(address): b.weight for address, b in self.table.vips[vip].backends.items()}
 
 
+class SlowVpp(FakeVpp):
+    """Takes `cost_s` to tell its table."""
+
+    async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
+        told: FakeVpp = await super().audit(begun)
+        await trio.sleep(self.cost_s)
+        return told
+
+
 def _as_vpp_tells_it(table: Observed) -> Observed:
     """Without what only we can know: which backends were flushed."""
     return Observed(

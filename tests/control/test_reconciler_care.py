@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -22,7 +22,7 @@ from maglev.core.plan import AddVip, Observed, ObservedBackend, Op, SetConf, Set
 from maglev.core.shadow import Shadow
 from maglev.core.status import HealthStatus
 from maglev.errors import Refused, Unavailable
-from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, clock, frontend
+from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, Journal, SlowVpp, clock, frontend
 from tests.control.test_reconciler import FRONTENDS, NO_WARMUP, UP, Bench, health
 
 A, C = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.3")
@@ -137,13 +137,7 @@ async def test_a_stream_of_refusals_does_not_buy_a_stream_of_audits(autojump_clo
 
 
 async def test_a_failover_does_not_wait_for_an_audit(autojump_clock: MockClock) -> None:
-    class Slow(FakeVpp):
-        async def audit(self, begun: Callable[[], None] = lambda: None) -> FakeVpp:
-            told: FakeVpp = await super().audit(begun)
-            await trio.sleep(self.cost_s)
-            return told
-
-    vpp = Slow(cost_s=0)
+    vpp = SlowVpp(cost_s=0)
     bench = Bench(vpp, UP)
 
     async with bench.serving():

@@ -10,7 +10,7 @@ from maglev.core.events import Drift, OpRefused
 from maglev.core.health import State
 from maglev.core.model import VipKey
 from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, Op, SetConf, SetWeight
-from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, frontend
+from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, SlowVpp, frontend
 from tests.control.test_reconciler import FRONTENDS, UP, Bench, health
 
 A, B, C = (IPv4Address(f"10.0.0.{number}") for number in (1, 2, 3))
@@ -65,6 +65,21 @@ async def test_after_a_refusal_the_table_is_read_again_and_the_same_tried_only_o
         await trio.sleep(0.001)
         assert bench.vpp.audits == audits + 1
         assert bench.vpp.executed == [SetWeight(VIP, A, 0, flush=True)] * 2
+
+
+async def test_a_vip_in_doubt_is_told_until_it_was_read_again(autojump_clock: MockClock) -> None:
+    vpp = SlowVpp(cost_s=0)
+    bench = Bench(vpp, UP)
+
+    async with bench.serving():
+        vpp.cost_s, vpp.deny = 10, lambda op: "VPP says no"
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(0.001)
+        assert bench.lb.doubtful == {VIP}
+        vpp.deny = lambda op: ""
+        await trio.sleep(11)
+        assert bench.lb.doubtful == frozenset()
+        assert vpp.weights(VIP)["10.0.0.1"] == 0
 
 
 async def test_a_refusal_that_came_of_a_meddled_table_costs_no_wait(autojump_clock: MockClock) -> None:

@@ -3,6 +3,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
+from maglev.core.status import FrontendStatus
 from maglev.errors import ConfigError
 from maglev.rpc import questions, server
 from maglev.rpc._pb import maglev_pb2 as pb
@@ -90,6 +92,36 @@ def test_vpp_calls_without_vpp_are_unavailable(without_vpp: grpc.Channel, method
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "no VPP is connected" in (failed.value.details() or "")
     assert [each.key for each in failed.value.trailing_metadata()] == ["maglev-refused"]
+
+
+class Looked(dict[str, FrontendStatus]):
+    """Knows how many look through it at once."""
+
+    now = most = 0
+
+    def values(self) -> Any:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        yield from super().values()
+        self.now -= 1
+
+
+def test_plans_are_made_one_after_the_other_and_each_caller_gets_the_whole() -> None:
+    many = Looked({str(number): statuses.HEALTH.frontends["net"] for number in range(20_000)})
+    status = replace(statuses.FULL, health=replace(statuses.HEALTH, frontends=many))
+
+    async def ask(address: str) -> list[bytes]:
+        async with grpc.aio.insecure_channel(address) as channel:
+            rpc = channel.unary_unary(
+                "/maglev.Maglev/GetVPPLBPlan", request_serializer=bytes, response_deserializer=bytes
+            )
+            return list(await asyncio.gather(*(rpc(b"") for _ in range(5))))
+
+    with served(status) as address:
+        answers = asyncio.run(ask(address))
+
+    assert many.most == 1
+    assert len({len(pb.VPPLBPlan.FromString(each).operations) for each in answers}) == 1
 
 
 def test_health_is_served_without_vpp(without_vpp: grpc.Channel) -> None:
