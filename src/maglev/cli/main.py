@@ -20,6 +20,7 @@ from maglev.errors import ConfigError, MaglevError, Refused
 
 if TYPE_CHECKING:
     from maglev.cli.client import Client
+    from maglev.cli.render.layout import Page
 
 SERVER = "localhost:9090"
 _CALL_TIMEOUT_S = 10.0
@@ -87,40 +88,43 @@ def _answer(command: grammar.Question, server: str, is_coloured: bool, now_ns: C
     if isinstance(command, grammar.ShowVersion):
         return [f"maglevc {maglev.__version__}"]
 
-    from maglev.cli import render
     from maglev.cli.client import Client
+    from maglev.cli.render import counters, health, layout, vpp
 
-    paint = render.coloured if is_coloured else render.plain
+    page: layout.Page
     with Client(server, _CALL_TIMEOUT_S) as client:
         match command:
             case grammar.ShowFrontends(name):
                 if name is None:
-                    lines = render.frontends(client.frontends(), paint)
+                    page = health.frontends(client.frontends(), now_ns())
                 else:
-                    states = {each.name: each.state for each in client.backends()}
-                    lines = render.frontend(client.frontend(name), states, paint)
-                return [*lines, *_vpp_missed(client)]
+                    page = health.frontend(client.frontend(name), now_ns())
+                page = (*page, *_vpp_missed(client))
             case grammar.ShowBackends(name):
                 if name is None:
-                    return render.backends(client.backends(), now_ns(), paint)
-                return render.backend(client.backend(name), now_ns(), paint)
+                    page = health.backends(client.backends(), now_ns())
+                else:
+                    page = health.backend(client.backend(name), now_ns())
             case grammar.ShowVppInfo():
-                return render.vpp_info(client.vpp_info(), now_ns())
+                page = vpp.info(client.vpp_info(), now_ns())
             case grammar.ShowLbState():
-                return render.lb_state(client.lb_state(), now_ns())
+                page = vpp.state(client.lb_state(), now_ns())
             case grammar.ShowLbCounters():
-                return render.lb_counters(client.lb_counters(), now_ns())
+                page = counters.counters(client.lb_counters(), now_ns())
             case _:
                 assert_never(command)
+    return layout.lines(page, None, layout.coloured if is_coloured else layout.plain)
 
 
-def _vpp_missed(client: "Client") -> list[str]:
+def _vpp_missed(client: "Client") -> "Page":
     """What is to be said below the state of a frontend, which follows from health alone."""
     try:
         client.vpp_info()
     except Refused as error:
-        return ["", f"not being written to VPP: {error}"]
-    return []
+        from maglev.cli.render.layout import Text
+
+        return (Text((f"not being written to VPP: {error}",)),)
+    return ()
 
 
 def _status_of(error: MaglevError) -> Exit:
