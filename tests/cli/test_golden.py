@@ -29,7 +29,7 @@ def test_no_line_is_wider_than_the_width_and_colour_moves_nothing(name: str) -> 
 @pytest.mark.parametrize("name", PAGES)
 def test_trees_can_do_with_ascii(name: str) -> None:
     for width in (*WIDTHS.values(), 20):
-        lines = layout.lines(PAGES[name], width, layout.plain, only_ascii=True)
+        lines = layout.lines(PAGES[name], width, layout.plain, ascii=True)
 
         assert all(line.isascii() for line in lines)
         glyphs = str.maketrans({"├": "|", "└": "`", "─": "-"})

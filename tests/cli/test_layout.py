@@ -72,9 +72,9 @@ def test_no_line_is_wider_than_the_width_and_none_moves_the_cursor(page: Page, w
 
 @given(PAGES, st.integers(-1, 170) | st.none(), st.booleans())
 def test_colour_moves_nothing(page: Page, width: int | None, only_ascii: bool) -> None:
-    painted = layout.lines(page, width, layout.coloured, only_ascii=only_ascii)
+    painted = layout.lines(page, width, layout.coloured, ascii=only_ascii)
 
-    assert [ESCAPE.sub("", line) for line in painted] == layout.lines(page, width, layout.plain, only_ascii=only_ascii)
+    assert [ESCAPE.sub("", line) for line in painted] == layout.lines(page, width, layout.plain, ascii=only_ascii)
 
 
 @given(tables(), st.integers(4, 170) | st.none())
@@ -221,6 +221,20 @@ def test_states_have_colours_and_names_have_none() -> None:
     ]
     fields = Fields((("name", "down"), ("state", "down")))
     assert layout.lines((fields,), 80, layout.coloured) == ["name:   down", f"state:  {RED_DOWN}"]
+
+
+def test_what_is_not_as_it_should_be_has_the_colour_of_its_title_if_there_is_any() -> None:
+    table = Table(columns("!name", ">in-file"), (("web1", "100"), ("web2", "-")))
+    refused = Fields((("vpp-refuses", "a long sentence of VPP's"),))
+
+    assert layout.lines((table, refused), 30, layout.coloured) == [
+        "name  \x1b[33min-file\x1b[0m",
+        "web1      \x1b[33m100\x1b[0m",
+        "web2        -",
+        "",
+        "vpp-refuses:  \x1b[33ma long sentence\x1b[0m",
+        "              \x1b[33mof VPP's\x1b[0m",
+    ]
 
 
 def test_sections_are_separated_and_an_empty_one_is_none() -> None:

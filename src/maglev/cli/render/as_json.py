@@ -6,7 +6,7 @@ it is valid JSON whatever the terminal's encoding.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from operator import attrgetter
 
@@ -21,7 +21,7 @@ _AS_THEY_ARE = frozenset(
 
 def document(answer: Message | Mapping[str, object]) -> str:
     """One document, indented, without a line end."""
-    return json.dumps(_plain(answer), indent=2, allow_nan=False)
+    return _indented(answer, "\n") if isinstance(answer, Message) else json.dumps(answer, indent=2, allow_nan=False)
 
 
 def line(answer: Message | Mapping[str, object]) -> str:
@@ -29,16 +29,53 @@ def line(answer: Message | Mapping[str, object]) -> str:
     return json.dumps(_plain(answer), allow_nan=False)
 
 
-def _plain(answer: Message | Mapping[str, object]) -> Mapping[str, object]:
-    return _object(answer) if isinstance(answer, Message) else answer
+def _plain(value: object) -> object:
+    if isinstance(value, Message):
+        return {name: _plain(each) for name, each in _items(value)}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
-def _object(message: Message) -> dict[str, object]:
-    return {
-        name: read(message)
-        for name, is_choice, read in _fields(message.DESCRIPTOR)
-        if not is_choice or message.HasField(name)
-    }
+def _indented(message: Message, end: str) -> str:
+    """What json.dumps makes of it with an indent of 2; `end` is a line end and the blanks before the closing brace.
+
+    For a large site that takes three times as long: it is written in Python, of millions of objects made before, which
+    are looked through for garbage again and again. Here C writes what holds no other, and at once.
+    """
+    inner = f"{end}  "
+    pieces: list[str] = []
+    flat: dict[str, object] = {}
+    for name, value in _items(message):
+        if not isinstance(value, Message | list | dict):
+            flat[name] = value
+            continue
+        if flat:
+            pieces.append(_flat(inner).encode(flat)[1:-1])
+            flat = {}
+        pieces.append(f'"{name}": {_container(value, inner)}')
+    if flat:
+        pieces.append(_flat(inner).encode(flat)[1:-1])
+    return f"{{{inner}{f',{inner}'.join(pieces)}{end}}}" if pieces else "{}"
+
+
+def _container(value: object, end: str) -> str:
+    if isinstance(value, Message):
+        return _indented(value, end)
+    if isinstance(value, list) and value and isinstance(value[0], Message):
+        inner = f"{end}  "
+        return f"[{inner}{f',{inner}'.join([_indented(each, inner) for each in value])}{end}]"
+    return json.dumps(value, indent=2, allow_nan=False).replace("\n", end)
+
+
+@cache
+def _flat(inner: str) -> json.JSONEncoder:
+    return json.JSONEncoder(allow_nan=False, separators=(f",{inner}", ": "))
+
+
+def _items(message: Message) -> Iterator[tuple[str, object]]:
+    """Its fields as they are written; messages inside are still messages."""
+    for name, is_choice, read in _fields(message.DESCRIPTOR):
+        if not is_choice or message.HasField(name):
+            yield name, read(message)
 
 
 @cache
@@ -60,13 +97,7 @@ def _reader(field: FieldDescriptor) -> Callable[[Message], object]:
     if inner is not None and inner.GetOptions().map_entry:
         return lambda message: dict(sorted(read(message).items()))
     if field.is_repeated:
-        return (lambda message: list(read(message))) if inner is None else (lambda message: _objects(read(message)))
-    if inner is not None:
-        return lambda message: _object(read(message)) if message.HasField(field.name) else None
+        return lambda message: list(read(message))
     if field.has_presence:
         return lambda message: read(message) if message.HasField(field.name) else None
     return read
-
-
-def _objects(messages: Iterable[Message]) -> list[dict[str, object]]:
-    return [_object(each) for each in messages]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from maglev.cli.render import tables, text
 from maglev.cli.render.page import Column, Fields, Kind, Page, Paint, Section, Table, Text
 from maglev.cli.render.tables import GAP, INDENT, LEAST
+from maglev.cli.render.units import ABSENT
 
 __all__ = [
     "Column",
@@ -33,7 +34,8 @@ _COLOURS = {
     "down": _BOLD_RED,
     **dict.fromkeys(("unknown", "paused", "disabled", "removed"), _YELLOW),
     **dict.fromkeys(("warmup", "refused", "doubt", "held-back"), _YELLOW),  # why an operation waits
-    **dict.fromkeys(("vpp-refuses", "parameters-refused", "in-doubt"), _YELLOW),  # titles of what should not be
+    **dict.fromkeys(("vpp-refuses", "parameters-refused", "in-doubt"), _YELLOW),  # titles of what should not be,
+    "in-file": _YELLOW,  # and of what is not as the file has it
 }
 
 
@@ -43,20 +45,26 @@ def plain(piece: str, _: str) -> str:
 
 
 def coloured(piece: str, word: str) -> str:
-    """Colour for states, so that trouble is seen first, and for what VPP refuses."""
+    """Colour for states, so that trouble is seen first, and for what is not as it should be."""
     colour = _COLOURS.get(word)
-    return f"{colour}{piece}{_PLAIN}" if colour and piece else piece
+    return f"{colour}{piece}{_PLAIN}" if colour and piece not in ("", ABSENT) else piece
 
 
-def lines(page: Page, width: int | None, paint: Paint, *, only_ascii: bool = False) -> list[str]:
+def lines(
+    page: Page,
+    width: int | None,
+    paint: Paint,
+    *,
+    ascii: bool = False,  # noqa: A002 - the best name for it, and the function of that name has no use here
+) -> list[str]:
     """The page in lines of at most `width` cells, its sections separated by an empty line.
 
-    A width of None is no limit: one row a line, every column. `only_ascii` is for the glyphs of trees; names stay.
+    A width of None is no limit: one row a line, every column. `ascii` is for the glyphs of trees; names stay.
     """
     limit = None if width is None else max(width, 4)  # one wide character, indented
     found: list[str] = []
     for section in page:
-        drawn = _drawn(section, limit, paint, only_ascii)
+        drawn = _drawn(section, limit, paint, ascii)
         found += ["", *drawn] if found and drawn else drawn
     return found
 
