@@ -112,6 +112,21 @@ def test_width_is_counted_in_cells(words: str) -> None:
     assert text.width(clean) == cells_of(clean)
 
 
+def test_marks_around_a_character_take_no_cell_of_their_own() -> None:
+    assert [text.width(each) for each in ("e\u0301", "1\u20dd", "漢", "\uff41", "é")] == [1, 1, 2, 2, 1]
+
+
+def test_a_character_wider_than_the_limit_has_a_line_for_itself() -> None:
+    assert text.wrapped("漢字", 1) == ["漢", "字"]
+
+
+def test_a_table_exactly_as_wide_as_the_lines_is_one_block() -> None:
+    table = Table(columns("!name", "address"), (("web1", "10.0.0.1"),))
+
+    assert drawn(table, 14) == ["name  address", "web1  10.0.0.1"]
+    assert len(drawn(table, 13)) > 2
+
+
 def test_figures_are_flush_right_and_words_flush_left() -> None:
     assert drawn(Table(columns("!name", ">n", "end"), (("a", "1000000", "x"), ("longer", "1", "yy")))) == [
         "name          n  end",
