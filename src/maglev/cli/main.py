@@ -39,6 +39,7 @@ class Exit(enum.IntEnum):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` without the program's name. Ctrl-C just ends the process, as of any small tool."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else gRPC too has its say on stderr about a failed handshake
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
