@@ -1,7 +1,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -207,13 +207,33 @@ def test_a_watch_has_each_event_of_a_batch_for_itself() -> None:
     assert seen[0].backend.backend == "web2"
 
 
-def test_a_watch_ends_when_another_thread_cancels_it() -> None:
-    with served(statuses.FULL) as address, Client(address, 10.0) as client:
-        watch = client.watch(pb.WatchRequest(log=False, frontend=False))
-        for _ in range(5):
+class Noted:
+    """A call that notes how often it was waited for; `waiting` is set while it is."""
+
+    def __init__(self, call: "Iterator[pb.Event]", cancel: Callable[[], object]) -> None:
+        self._call = call
+        self.cancel = cancel
+        self.count = 0
+        self.waiting = threading.Event()
+
+    def __next__(self) -> pb.Event:
+        self.count += 1
+        self.waiting.set()
+        return next(self._call)
+
+
+def test_a_watch_asks_for_batches_and_ends_when_another_thread_cancels_it() -> None:
+    with served(statuses.FULL) as address, Client(address, 10.0) as client, futures.ThreadPoolExecutor(1) as reading:
+        watch = client.watch(pb.WatchRequest(log=False))
+        noted = watch._call = Noted(watch._call, watch._call.cancel)
+        for _ in range(9):
             next(watch)
-        threading.Timer(0.0, watch.cancel).start()
-        assert list(watch) == []  # there is no sixth to wait for
+        assert noted.count < 9
+        noted.waiting.clear()
+        rest = reading.submit(list, watch)
+        assert noted.waiting.wait(10)  # there is no tenth to come
+        watch.cancel()
+        assert rest.result(10) == []
         assert client.backends()
 
 
@@ -286,9 +306,11 @@ def test_a_watch_notices_that_its_network_is_dead(monkeypatch: pytest.MonkeyPatc
         watch = client.watch(pb.WatchRequest(log=False, frontend=False))
         for _ in range(5):
             next(watch)
-        line.die()
-        with pytest.raises(Unavailable, match="no more events from"):
-            next(watch)
+        with futures.ThreadPoolExecutor(1) as reading:
+            rest = reading.submit(next, watch)
+            line.die()
+            with pytest.raises(Unavailable, match="no more events from"):
+                rest.result(30)  # without our pings gRPC would take a minute at least
 
 
 def test_the_server_permits_our_keepalive() -> None:

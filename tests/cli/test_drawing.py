@@ -55,3 +55,8 @@ def test_a_head_line_keeps_its_right_end() -> None:
     assert drawing.head("show frontends", "any key ends", 24) == "show fr...  any key ends"
     assert drawing.head("show frontends", "any key ends", 13) == "any key ends"
     assert drawing.head("show frontends", "any key ends", 5) == "any k"
+
+
+def test_a_full_line_is_not_cleared_behind_its_end() -> None:
+    """There the cursor stands on its last character; terminals differ in whether clearing takes that."""
+    assert drawing.picture(["12345", "1234"], Size(5, 2)) == "\x1b[H12345\r\n1234\x1b[K"

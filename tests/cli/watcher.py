@@ -1,4 +1,4 @@
-"""What maglevc does when something is watched, as a program of its own: events|frames|stuck ADDRESS [COUNT]."""
+"""What maglevc does when something is watched, as a program of its own: events|frames|hourly|stuck ADDRESS [COUNT]."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def main() -> int:
                 live.events(client, asked, int(number[0]) if number else None, write, line)
             else:
                 ask = stuck() if what == "stuck" else lambda width: frame(client, width)
-                live.redraw(ask, lambda: EVERY_S, Screen("show backends", sys.stdout))
+                live.redraw(ask, lambda: 3600.0 if what == "hourly" else EVERY_S, Screen("show backends", sys.stdout))
     except MaglevError as error:
         write(f"{error}\n")
         return 3

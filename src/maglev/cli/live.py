@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from maglev.cli.client import Client
 from maglev.cli.keys import Keys, pressed
@@ -15,6 +16,8 @@ from maglev.rpc._pb import maglev_pb2 as pb
 # A look at a large table costs maglevd, which shares a router with VPP, about as long as its answer takes. With pauses
 # of 20 times that it is less than 5 % of a core, however large the table is and whatever pause was asked for.
 _PAUSE_PER_LOOK = 20
+
+_UNWRITTEN = 1000  # events, for whoever writes them to a slow terminal
 
 Frame = Callable[[int | None], list[str]]
 """The lines of now, for so many columns; None: for no terminal."""
@@ -31,33 +34,75 @@ def events(
 
     `write` gets a whole line and has to flush it. Raises Unavailable when maglevd goes, and what `write` raises.
     """
-    with contextlib.suppress(KeyboardInterrupt), pressed() as keys, client.watch(request) as watch:
-        listening = threading.Thread(target=_cancel_on_key, args=(keys, watch), daemon=True)
-        listening.start()
-        try:
-            _write_events(watch, count, write, line)
-        finally:
-            watch.cancel()
+    with contextlib.suppress(KeyboardInterrupt), pressed() as keys, client.watch(request) as watch, _Inbox() as inbox:
+        inbox.begin(watch, keys)
+        written = 0
+        while count is None or written < count:
+            arrived = inbox.take()
+            for event in arrived[: None if count is None else count - written]:
+                write(f"{line(event)}\n")
+            written += len(arrived)
+            if not arrived and inbox.is_over():
+                return
+            if keys.wait(None if not arrived else 0.0):
+                return
+
+
+class _Inbox:
+    """What has arrived and is not written yet. A thread reads: where Ctrl-C strikes, there is no code of gRPC's."""
+
+    def __init__(self) -> None:
+        self._events: list[pb.Event] = []
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._is_over = False
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def begin(self, watch: Watch, keys: Keys) -> None:
+        """Read until one of them ends; who waits for keys is woken."""
+
+        def run() -> None:
+            try:
+                for event in watch:
+                    if not self._put(event):
+                        break
+                    keys.wake()
+            except BaseException as error:  # noqa: BLE001 - raised by is_over(), on the thread that writes
+                self._error = error
+            self._is_over = True
             keys.wake()
-            listening.join()
 
+        threading.Thread(target=run, daemon=True).start()
 
-def _write_events(
-    watch: Watch, count: int | None, write: Callable[[str], None], line: Callable[[pb.Event], str]
-) -> None:
-    written = 0
-    while count is None or written < count:
-        event = next(watch, None)
-        if event is None:
-            return
-        write(f"{line(event)}\n")
-        written += 1
+    def take(self) -> list[pb.Event]:
+        """All that is there."""
+        with self._changed:
+            taken, self._events = self._events, []
+            self._changed.notify_all()
+        return taken
 
+    def is_over(self) -> bool:
+        """Whether nothing more will come after what was taken. Raises what ended it."""
+        if not self._is_over or self._events:
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
 
-def _cancel_on_key(keys: Keys, watch: Watch) -> None:
-    while not watch.is_cancelled:
-        if keys.wait(None):
-            watch.cancel()
+    def _put(self, event: pb.Event) -> bool:
+        """Wait for room: maglevd counts what we do not take in, and says how much is lost."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or len(self._events) < _UNWRITTEN)
+            self._events.append(event)
+            return not self._is_closed
 
 
 def redraw(frame: Frame, every_s: Callable[[], float], screen: Screen) -> None:

@@ -49,11 +49,6 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.cancel()
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether somebody has seen enough."""
-        return self._is_cancelled.is_set()
-
     def cancel(self) -> None:
         """Ask for no more; the iterator ends."""
         self._is_cancelled.set()
