@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import socket
 import threading
@@ -11,10 +12,11 @@ import pytest
 from maglev.cli import client as cli
 from maglev.cli.client import Client
 from maglev.core.health import Order
+from maglev.core.status import BackendStatus
 from maglev.errors import ConfigError, Forbidden, MaglevError, Refused, Unavailable
 from maglev.rpc import server
 from maglev.rpc._pb import maglev_pb2 as pb
-from maglev.rpc.ports import Faults
+from maglev.rpc.ports import Caller, Faults
 from tests.daemon.site import free_port
 from tests.rpc import statuses
 from tests.rpc.desk import Desk
@@ -291,12 +293,44 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        """Everybody notices."""
         for each in (self._listening, self._server, self._client):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
             thread.join(10)
+
+
+class Slow(Desk):
+    """Takes an order, and never gets it done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun = threading.Event()
+
+    async def order(self, backend: str, order: Order, caller: Caller) -> BackendStatus:
+        self.has_begun.set()
+        done: asyncio.Future[BackendStatus] = asyncio.get_running_loop().create_future()
+        return await done
+
+
+def test_an_order_whose_connection_breaks_may_have_been_carried_out() -> None:
+    desk = Slow()
+    with (
+        served(statuses.FULL, commands=desk) as address,
+        futures.ThreadPoolExecutor(1) as asking,
+        Line(address) as line,
+        Client(line.address, 10.0) as client,
+    ):
+        answer = asking.submit(client.order, "pause", "web1")
+        assert desk.has_begun.wait(10)
+        line.cut()
+        with pytest.raises(Unavailable, match="has gone before it answered PauseBackend; it may have been carried"):
+            answer.result(10)
 
 
 def test_a_watch_notices_that_its_network_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:

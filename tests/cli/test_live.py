@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from maglev.cli import live
+from maglev.cli.keys import Keys
 from maglev.core.events import BackendTransition
 from maglev.core.health import State
 from maglev.core.status import Status
+from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.server import Served
 from tests.cli import watcher
 from tests.cli.terminal import CTRL_C, CTRL_Z, ENTER_SCREEN, LEAVE_SCREEN, Terminal, terminal
-from tests.processes import DEADLINE_S
+from tests.processes import DEADLINE_S, until
 from tests.rpc import statuses
 from tests.rpc.served import answering, serving
 
@@ -285,3 +287,29 @@ def test_a_look_that_took_long_makes_the_pause_longer() -> None:
 
     assert live._pause_s(look, lambda: 5.0) == 40.0
     assert live._pause_s(replace(look, took_s=0.01), lambda: 5.0) == 5.0
+
+
+class Flood:
+    """A stream that has more than anybody takes in, and then ends."""
+
+    def __init__(self, total: int) -> None:
+        self._left = iter(range(1, total + 1))
+
+    def __iter__(self) -> Iterator[pb.Event]:
+        return (pb.Event(resync=pb.ResyncEvent(lost=number)) for number in self._left)
+
+
+def test_what_nobody_writes_is_left_for_the_server_to_count() -> None:
+    keys = Keys(None)
+    taken: list[pb.Event] = []
+    with live._Inbox() as inbox:
+        inbox.begin(Flood(3 * live._UNWRITTEN + 1), keys)
+        until(lambda: len(inbox._events) == live._UNWRITTEN, lambda: "a full inbox")
+        while not inbox.is_over():
+            arrived = inbox.take()
+            assert len(arrived) <= live._UNWRITTEN
+            taken += arrived
+            keys.wait(DEADLINE_S if not arrived else 0.0)
+    keys.close()
+
+    assert [event.resync.lost for event in taken] == [*range(1, 3 * live._UNWRITTEN + 2)]

@@ -3,14 +3,13 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from maglev.cli.client import Client
 from maglev.cli.keys import Keys, pressed
 from maglev.cli.screen import Canvas, Screen
-from maglev.cli.stream import Watch
 from maglev.rpc._pb import maglev_pb2 as pb
 
 # A look at a large table costs maglevd, which shares a router with VPP, about as long as its answer takes. With pauses
@@ -66,7 +65,7 @@ class _Inbox:
             self._is_closed = True
             self._changed.notify_all()
 
-    def begin(self, watch: Watch, keys: Keys) -> None:
+    def begin(self, watch: Iterable[pb.Event], keys: Keys) -> None:
         """Read until one of them ends; who waits for keys is woken."""
 
         def run() -> None:
