@@ -5,16 +5,19 @@ import getpass
 import re
 import threading
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from maglev.cli import credentials, failures
+from maglev.cli import failures
 from maglev.cli.stream import Watch
 from maglev.cli.tls import Tls
 from maglev.errors import ConfigError, Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
+
+if TYPE_CHECKING:
+    from maglev.cli.credentials import Material
 
 NAMES_TIMEOUT_S = 1.0  # for completion: whoever types does not wait longer
 LONG_TIMEOUT_S = 65.0  # maglevd gives up a sync after 60 s, and says so
@@ -65,7 +68,7 @@ class Client:
         self._timeout_s = timeout_s
         self._metadata = _metadata()
         self._tls = tls
-        self._material = credentials.read(tls) if tls is not None else None
+        self._material = _read(tls) if tls is not None else None
         host = (parts["host"] or "").strip("[]")
         self._peer = failures.Peer(address, host, int(parts["port"] or 0), tls, self._material)
         self._lock = threading.Lock()
@@ -223,6 +226,12 @@ class Client:
                 return
             self._channel = self._connect()
         broken.close()
+
+
+def _read(tls: Tls) -> "Material":
+    from maglev.cli import credentials  # most calls are on a Unix socket, and each of them is somebody's command
+
+    return credentials.read(tls)
 
 
 def _serialized(message: Message) -> bytes:

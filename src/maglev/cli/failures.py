@@ -1,13 +1,16 @@
 """gRPC's word for a failed call -> one sentence, and what to do; makes no calls of the API."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 
-from maglev.cli import diagnosis
-from maglev.cli.credentials import Material
 from maglev.cli.tls import Tls
 from maglev.errors import MaglevError, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from maglev.cli.credentials import Material
+    from maglev.cli.diagnosis import Reason
 
 _CHANGES = {
     "PauseBackend",
@@ -31,12 +34,14 @@ class Peer:
     host: str
     port: int
     tls: Tls | None
-    material: Material | None
+    material: "Material | None"
 
-    def why(self) -> diagnosis.Reason | None:
+    def why(self) -> "Reason | None":
         """What is wrong with TLS, on either side."""
         if not self.host:
             return None
+        from maglev.cli import diagnosis  # its libraries would lengthen the start of every command
+
         if self.tls is None or self.material is None:
             return diagnosis.plain(self.host, self.port)
         return diagnosis.tls(self.host, self.port, self.tls, self.material)
