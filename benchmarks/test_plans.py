@@ -1,8 +1,8 @@
 """GetVPPLBPlan of the real maglevd with 10,000 VIPs of four backends each: how long it takes, who is late meanwhile.
 
-Steady: nothing is left to do. In the warmup no backend is known: into an empty VPP everything would be added, and in a
-full one every weight would be taken. Each backend is in ten VIPs, or in one alone. Late: maglevd's loop, and an RPC
-that is asked all the while. `MAGLEV_BENCH_QUICK=1`: a tenth of the VIPs.
+Steady: nothing is left to do. In the warmup no backend is known: of VIPs that have a frontend nothing is planned yet,
+and all that a full VPP has is to be deleted if no frontend has it any more. Each backend is in ten VIPs, or in one.
+Late: maglevd's loop, and an RPC that is asked all the while. `MAGLEV_BENCH_QUICK=1`: a tenth of the VIPs.
 """
 
 import os
@@ -30,6 +30,7 @@ from tests.processes import Process, running, until
 
 QUICK = os.environ.get("MAGLEV_BENCH_QUICK", "") not in ("", "0")
 VIPS, EACH = 1_000 if QUICK else 10_000, 4
+ALL, ANOTHER = range(VIPS), range(VIPS, VIPS + 1)
 PATIENCE_S = 300.0
 M = TypeVar("M", bound=Message)
 OPTIONS = (("grpc.max_receive_message_length", 64 * 1024 * 1024),)
@@ -53,8 +54,8 @@ class Site:
             yield
 
     @contextmanager
-    def maglevd(self, *, is_known: bool) -> Iterator[Process]:
-        self._config.write_text(_config(self._shared, is_known=is_known))
+    def maglevd(self, vips: range, *, is_known: bool) -> Iterator[Process]:
+        self._config.write_text(_config(vips, self._shared, is_known=is_known))
         words = ["--config", str(self._config), "--grpc-addr", self._grpc, "--metrics-addr", f"127.0.0.1:{self._port}"]
         words += ["--vpp-api-addr", self._sockets[0], "--vpp-stats-addr", self._sockets[1]]
         with running("maglev.entry", words, self._folder / f"maglevd{is_known}.log") as process:
@@ -115,21 +116,22 @@ class Site:
 
 @pytest.mark.benchmark(group="plans")
 @pytest.mark.parametrize(
-    ("what", "shared", "operations"),
+    ("what", "shared", "vips", "operations", "unknown"),
     [
-        ("steady", 10, 0),
-        ("warmup, VPP empty", 10, VIPS * (1 + EACH)),
-        ("warmup, VPP full", 10, VIPS * EACH),
-        ("warmup, VPP full", 1, VIPS * EACH),
+        ("steady", 10, ALL, 0, 0),
+        ("warmup", 10, ALL, 0, VIPS),
+        ("warmup, another configuration", 10, ANOTHER, VIPS * (1 + EACH), 1),
+        ("warmup, another configuration", 1, ANOTHER, VIPS * (1 + EACH), 1),
     ],
 )
-def test_a_plan(benchmark: BenchmarkFixture, tmp_path: Path, what: str, shared: int, operations: int) -> None:
+def test_a_plan(
+    benchmark: BenchmarkFixture, tmp_path: Path, what: str, shared: int, vips: range, operations: int, unknown: int
+) -> None:
     site = Site(tmp_path, shared)
     with site.vpp():
-        if what != "warmup, VPP empty":
-            with site.maglevd(is_known=True):
-                site.sync()
-        with site.maglevd(is_known=what == "steady") as maglevd:
+        with site.maglevd(ALL, is_known=True):
+            site.sync()
+        with site.maglevd(vips, is_known=what == "steady") as maglevd:
             pid = maglevd.popen.pid
             before, used = site.lag(), cpu_s(pid)
             with site.asking() as took:
@@ -139,7 +141,7 @@ def test_a_plan(benchmark: BenchmarkFixture, tmp_path: Path, what: str, shared: 
                 plan = benchmark.pedantic(site.asked, rounds=1)
                 wall_s = time.perf_counter() - began
             used, after = cpu_s(pid) - used, site.lag()
-    assert len(plan.operations) == operations
+    assert (len(plan.operations), plan.unknown_vips) == (operations, unknown)
     assert {each.waits for each in plan.operations} == ({"warmup"} if operations else set())
     late = Counter({bound: count - before[bound] for bound, count in after.items()})
     benchmark.extra_info |= {
@@ -154,9 +156,9 @@ def test_a_plan(benchmark: BenchmarkFixture, tmp_path: Path, what: str, shared: 
     }
 
 
-def _config(shared: int, *, is_known: bool) -> str:
+def _config(vips: range, shared: int, *, is_known: bool) -> str:
     """Backends without a check are up; those that are to be asked in a place that is not there stay unknown."""
-    count = VIPS * EACH // shared
+    count = (vips[-1] // shared + 1) * EACH
     check = "" if is_known else ", healthcheck: never"
     lines = ["maglev:", "" if is_known else "  healthchecker: {netns: not-there}", "  vpp:", "    lb:"]
     lines += ["      {ipv4-src-address: 192.0.2.254, ipv6-src-address: '2001:db8::fe', stats-interval: 5s,"]
@@ -164,7 +166,7 @@ def _config(shared: int, *, is_known: bool) -> str:
     lines += ["    never: {type: tcp, port: 9, interval: 1h, fast-interval: 1h, timeout: 1s}", "  backends:"]
     lines += [f"    b{n:05}: {{address: {IPv4Address('10.0.0.1') + n}{check}}}" for n in range(count)]
     lines += ["  frontends:"]
-    for number in range(VIPS):
+    for number in vips:
         first = number // shared * EACH
         members = ", ".join(f"b{first + n:05}: {{}}" for n in range(EACH))
         where = f"address: {IPv4Address('198.18.0.0') + number}, protocol: tcp, port: 80"

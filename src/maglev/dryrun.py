@@ -60,7 +60,7 @@ def report(health: HealthStatus, vpp: VppInfo, config: Config, observed: Observe
             yield f"  {name} {status.backend.address} is {status.health.state.word}{why}"
     yield ""
     left = outlook(health, LbStatus(observed, 0, wish=config.lb.conf))
-    found = [one for one in left if one is not None]
+    found = [one for one in left if isinstance(one, Outstanding)]
     yield from _table(found)
     yield ""
     yield _summary(found)

@@ -76,7 +76,7 @@ def configured(info: Told) -> Told:
         {**pool, "backends": [{field: each[field] for field in each if field in OF_POOL} for each in pool["backends"]]}
         for pool in info["pools"]
     ]
-    return {**{field: info[field] for field in info if field != "changed_at_ns"}, "pools": pools}
+    return {**{field: info[field] for field in info if not field.endswith("_at_ns")}, "pools": pools}
 
 
 def filled(info: Told) -> Told:
@@ -103,10 +103,12 @@ def test_frontends_are_listed_as_configured(client: Client) -> None:
 def test_a_frontend_is_found_by_its_name_with_what_its_backends_are_and_have(client: Client) -> None:
     client("SyncVPPLBState")  # which is what reads buckets and flows anew
     backends = {each["name"]: each for each in client.told("ListBackends")["backends"]}
-    vips = {vip["prefix"]: vip["application_servers"] for vip in client.told("GetVPPLBState")["vips"]}
+    state = client.told("GetVPPLBState")
+    vips = {vip["prefix"]: vip["application_servers"] for vip in state["vips"]}
     for each in (WWW, NET, DARK, DNS):
         found = client.told("GetFrontend", name=each["name"])
         assert configured(found) == each
+        assert found["audited_at_ns"] >= state["audited_at_ns"]
         servers = {server["address"]: server for server in vips[found["address"]]}
         for one in backends_in(found):
             for field in ("address", "state", "changed_at_ns"):

@@ -52,6 +52,7 @@ NUMBERS = {
         "active_pool": 10,
         "refused": 11,
         "changed_at_ns": 12,
+        "audited_at_ns": 13,
     },
     "ListFrontendsRequest": {"names_only": 1},
     "ListBackendsRequest": {"names_only": 1},
@@ -69,7 +70,7 @@ NUMBERS = {
     },
     "VersionInfo": {"version": 1},
     "VPPLBCounters": {"taken_at_ns": 1, "vips": 2, "backends": 3, "audited_at_ns": 6, "interval_s": 7},
-    "VPPLBPlan": {"audited_at_ns": 1, "operations": 2, "held_back_s": 3},
+    "VPPLBPlan": {"audited_at_ns": 1, "operations": 2, "held_back_s": 3, "unknown_vips": 4},
     "VPPLBOperation": {
         "kind": 1,
         "prefix": 2,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from maglev.cli import grammar
+from maglev.cli import words
 from maglev.core import events
 from tests.contrib import rules
 from tests.contrib.promql import grouping_labels, selectors
@@ -116,7 +116,7 @@ def test_commands_and_log_names_that_alerts_and_runbook_give_exist() -> None:
 
     assert commands
     for command in commands:
-        grammar.parse(re.sub(r"\{\{.*?\}\}", "NAME", command).split())
+        words.parse(re.sub(r"\{\{.*?\}\}", "NAME", command).split())
     assert said
     assert said <= log_names
 

@@ -16,7 +16,7 @@ from maglev.core.desired import resolve
 from maglev.core.events import Drift, OpApplied, Programmed
 from maglev.core.health import Health, State
 from maglev.core.model import Encap, Frontend
-from maglev.core.outlook import Wait, outlook
+from maglev.core.outlook import Unknown, outlook
 from maglev.core.plan import (
     AddBackend,
     AddVip,
@@ -63,10 +63,9 @@ class Bench:
         assert self.subject.lb.value is not None
         return self.subject.lb.value
 
-    def told(self) -> tuple[bool, list[Wait | None]]:
-        """Whether the warmup is on, and what keeps each VIP that is not there."""
-        left = outlook(self.cell.value, self.lb)
-        return self.lb.is_warming_up, [each.wait for each in left if each and isinstance(each.op, AddVip)]
+    def told(self) -> tuple[bool, list[object]]:
+        """Whether the warmup is on, and what is left to do."""
+        return self.lb.is_warming_up, [each for each in outlook(self.cell.value, self.lb) if each]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -296,7 +295,7 @@ async def test_whether_the_warmup_is_on_is_told_and_told_anew_at_its_end(autojum
 
     async with bench.serving():
         await trio.sleep(29.9)
-        assert bench.told() == (True, [Wait.WARMUP])
+        assert bench.told() == (True, [Unknown(1)])
         await trio.sleep(0.2)
         assert bench.told() == (False, [])
 

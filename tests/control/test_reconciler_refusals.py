@@ -9,6 +9,7 @@ from maglev.control.ports import Audit
 from maglev.core.events import Drift, OpRefused
 from maglev.core.health import State
 from maglev.core.model import VipKey
+from maglev.core.outlook import Outstanding, Wait, outlook
 from maglev.core.plan import AddBackend, AddVip, Observed, ObservedBackend, Op, SetConf, SetWeight
 from tests.control.fakes import CONF, VIP, VIP2, FakeVpp, SlowVpp, frontend
 from tests.control.test_reconciler import FRONTENDS, UP, Bench, health
@@ -20,6 +21,10 @@ def refusals(bench: Bench) -> tuple[str, dict[VipKey, str]]:
     lb = bench.subject.lb.value
     assert lb is not None
     return lb.conf_refused, dict(lb.refused)
+
+
+def left(bench: Bench) -> list[tuple[Op, Wait | None]]:
+    return [(one.op, one.wait) for one in outlook(bench.cell.value, bench.lb) if isinstance(one, Outstanding)]
 
 
 def deny_until(at_s: float, op: Op) -> Callable[[Op], str]:
@@ -104,6 +109,25 @@ async def test_a_dead_backend_loses_its_weight_at_once_beside_a_refused_one(auto
         bench.cell.set(health({**UP, "b1": State.DOWN, "b2": State.DOWN}))
         await trio.sleep(0.001)
         assert bench.vpp.weights(VIP) == {"10.0.0.1": 100, "10.0.0.2": 0, "10.0.0.3": 10}
+
+
+async def test_the_plan_says_refused_of_what_is_held_alone_until_it_is_taken(autojump_clock: MockClock) -> None:
+    lower = SetWeight(VIP, A, 0, flush=True)
+    bench = Bench(FakeVpp(), UP)
+
+    async with bench.serving():
+        bench.vpp.deny = deny_until(4, lower)
+        bench.cell.set(health({**UP, "b1": State.DOWN}))
+        await trio.sleep(1)
+        held = bench.lb.held
+        assert held == {lower}
+        assert left(bench) == [(lower, Wait.REFUSED)]
+        bench.cell.set(health({**UP, "b1": State.DOWN, "b3": State.DOWN}))
+        await trio.sleep(1)
+        assert bench.lb.held is held  # publishing costs no copy
+        assert left(bench) == [(lower, Wait.REFUSED)]
+        await trio.sleep(4)
+        assert (bench.lb.held, left(bench)) == (frozenset(), [])
 
 
 async def test_a_refused_weight_is_tried_again_before_the_next_sync(autojump_clock: MockClock) -> None:

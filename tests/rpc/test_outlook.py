@@ -3,6 +3,7 @@ from ipaddress import IPv4Address
 
 from google.protobuf.json_format import MessageToDict
 
+from maglev.core.observed import DelBackend, SetConf
 from maglev.core.status import HealthStatus, LbStatus
 from maglev.rpc._pb import maglev_pb2 as pb
 from maglev.rpc.outlook import lb_plan
@@ -56,7 +57,8 @@ def test_vips_and_parameters_have_neither_address_nor_weight() -> None:
     vips = {key: vip for key, vip in statuses.OBSERVED.vips.items() if key != statuses.SIX}
     vips[statuses.vip("192.0.2.77/32")] = replace(statuses.OBSERVED.vips[statuses.NET])
     lb = replace(statuses.LB, observed=replace(statuses.OBSERVED, conf=None, vips=vips), held_back_s=30.0)
-    plan = plan_of(replace(lb, conf_refused="no"))
+    assert lb.wish
+    plan = plan_of(replace(lb, held=frozenset({SetConf(lb.wish)})))
 
     assert plan.held_back_s == 30
     bare = [told(each) for each in plan.operations if each.kind in ("set-parameters", "add-vip", "del-vip")]
@@ -69,18 +71,28 @@ def test_vips_and_parameters_have_neither_address_nor_weight() -> None:
 
 def test_why_it_waits_is_told_by_the_words_of_the_api() -> None:
     warming = replace(statuses.LB, is_warming_up=True)
-    states = {**statuses.HEALTH.backends, "web1": replace(statuses.HEALTH.backends["six"])}
-    unknown = HealthStatus(states, statuses.HEALTH.frontends)
+    gone = DelBackend(statuses.WEB, IPv4Address("10.1.0.10"))
 
     for lb, health, expected in (
         (statuses.LB, statuses.HEALTH, {""}),
         (warming, statuses.HEALTH, {""}),
-        (warming, unknown, {"warmup"}),
+        (replace(warming, refused={}), HealthStatus(), {"warmup"}),
         (replace(statuses.LB, doubtful=frozenset({statuses.WEB, statuses.NET})), statuses.HEALTH, {"doubt"}),
-        (replace(statuses.LB, refused={statuses.WEB: "no"}), statuses.HEALTH, {"refused", ""}),
+        (replace(statuses.LB, held=frozenset({gone})), statuses.HEALTH, {"refused", ""}),
         (replace(statuses.LB, held_back_s=1.0), statuses.HEALTH, {"held-back"}),
     ):
         assert {each.waits for each in plan_of(lb, health).operations} == expected
+
+
+def test_vips_of_which_nothing_is_planned_yet_are_counted_with_and_without_operations() -> None:
+    warming = replace(statuses.LB, is_warming_up=True)
+    states = {**statuses.HEALTH.backends, "web1": statuses.HEALTH.backends["six"]}
+    unknown = HealthStatus(states, statuses.HEALTH.frontends)
+
+    assert plan_of(statuses.LB).unknown_vips == 0
+    plan = plan_of(warming)  # that of `six` is unknown anyhow
+    assert (plan.unknown_vips, {each.waits for each in plan.operations}) == (1, {""})
+    assert plan_of(warming, unknown) == pb.VPPLBPlan(audited_at_ns=statuses.LB.audited_at_ns, unknown_vips=3)
 
 
 def test_with_nothing_to_do_the_plan_is_empty_and_no_name_is_looked_up() -> None:

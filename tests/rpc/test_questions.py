@@ -147,9 +147,9 @@ def test_without_vpp_every_vpp_call_is_unavailable_and_says_what_to_do(status: S
 
 def test_before_the_first_audit_and_sample_the_calls_say_to_try_again() -> None:
     assert questions.get_vpp_info(statuses.JUST_CONNECTED, pb.GetVPPInfoRequest()).pid == 4711
-    with pytest.raises(Unavailable, match="has not been read yet; try again"):
+    with pytest.raises(Unavailable, match="has not been read yet; after a start"):
         questions.get_vpp_lb_state(statuses.JUST_CONNECTED, pb.GetVPPLBStateRequest())
-    with pytest.raises(Unavailable, match="has not been read yet; try again"):
+    with pytest.raises(Unavailable, match="has not been read yet; after a start"):
         questions.get_vpp_lb_plan(statuses.JUST_CONNECTED, pb.GetVPPLBPlanRequest())
     with pytest.raises(Unavailable, match="have not been read yet; try again"):
         questions.get_vpp_lb_counters(statuses.JUST_CONNECTED, pb.GetVPPLBCountersRequest())

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,38 @@ def test_plans_are_made_one_after_the_other_and_each_caller_gets_the_whole() -> 
 
     assert many.most == 1
     assert len({len(pb.VPPLBPlan.FromString(each).operations) for each in answers}) == 1
+
+
+class Endless(dict[str, FrontendStatus]):
+    """Never looked through; knows when those who tried have given up."""
+
+    def __init__(self) -> None:
+        super().__init__(statuses.HEALTH.frontends)
+        self.given_up = threading.Event()
+
+    def values(self) -> Any:
+        try:
+            while True:
+                yield from super().values()
+        finally:
+            self.given_up.set()
+
+
+def test_a_plan_whose_caller_has_gone_is_given_up_and_so_is_the_wait_for_it() -> None:
+    endless = Endless()
+    status = replace(statuses.FULL, health=replace(statuses.HEALTH, frontends=endless))
+
+    async def ask(address: str) -> list[Any]:
+        async with grpc.aio.insecure_channel(address) as channel:
+            rpc = channel.unary_unary(
+                "/maglev.Maglev/GetVPPLBPlan", request_serializer=bytes, response_deserializer=bytes
+            )
+            return await asyncio.gather(*(rpc(b"", timeout=0.2) for _ in range(3)), return_exceptions=True)
+
+    with served(status) as address:
+        codes = [each.code() for each in asyncio.run(ask(address))]
+        assert codes == [grpc.StatusCode.DEADLINE_EXCEEDED] * 3
+        assert endless.given_up.wait(10)
 
 
 def test_health_is_served_without_vpp(without_vpp: grpc.Channel) -> None:

@@ -1,160 +1,142 @@
-"""maglevc: words in, text out, and an exit status; the only module of the CLI that touches the process.
+"""maglevc: one command, a script on stdin, or a shell; the only module that knows all three."""
 
-gRPC is imported only when a server is to be called: wrong words need none of it, nor do those who wait for the answer.
-"""
-
-import argparse
-import contextlib
-import enum
+import gc
 import io
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-import maglev
-from maglev.cli import grammar
-from maglev.errors import ConfigError, MaglevError, Refused
+from maglev.cli import options as flags
+from maglev.cli.options import Options
+from maglev.cli.output import Exit, Unwritable, complain, is_terminal, width, write
+from maglev.cli.session import Look, Session
+from maglev.cli.times import Times
+from maglev.errors import ConfigError
 
 if TYPE_CHECKING:
     from maglev.cli.client import Client
 
-SERVER = "localhost:9090"
-_CALL_TIMEOUT_S = 10.0
-
-
-class Exit(enum.IntEnum):
-    """What the exit status says."""
-
-    OK = 0
-    REFUSED = 1
-    USAGE = 2
-    NO_SERVER = 3
-    NO_OUTPUT = 74  # EX_IOERR
-    BROKEN_PIPE = 141  # 128 + SIGPIPE
+_LONGEST_LINE = 64 * 1024  # characters, of a script
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; `argv` without the program's name. Ctrl-C just ends the process, as of any small tool."""
+    """Run maglevc; `argv` is without the program's name. Ctrl-C just ends the process, as of any small tool."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # there is no garbage in a start, only a tenth of it spent on looking for some
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else gRPC too has its say on stderr about a failed handshake
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    return run(sys.argv[1:] if argv is None else argv, os.environ, time.time_ns)
+    return run(sys.argv[1:] if argv is None else argv, os.environ, Times(time.time_ns, time.sleep))
 
 
-def run(argv: Sequence[str], environ: Mapping[str, str], now_ns: Callable[[], int]) -> int:
-    """Run one command and say how it went; raises SystemExit for --help, --version and wrong options only."""
-    parser = _parser(environ)
+def run(argv: Sequence[str], environ: Mapping[str, str], times: Times) -> int:
+    """Run it and say how it went; raises SystemExit for --help, --version and wrong options only."""
+    if argv and argv[0] == "--complete":  # what follows may be wrong, or an option that is only begun
+        return _complete(argv[1:], environ)
+    options = flags.parse(argv, environ)
+    if options.completion:
+        from maglev.cli.completers import script
+
+        return _print(script(options.completion).splitlines())
+    is_shell = not options.words and is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    look = Look(width, _is_coloured(options, environ, is_shell=is_shell), _is_ascii())
+    session = Session(lambda: _connect(options), look, _agree(options, is_shell=is_shell), times, options.server)
     try:
-        options = parser.parse_intermixed_args(argv)
-        if not options.words:
-            parser.print_help(sys.stderr)
-            return Exit.USAGE
-        command = grammar.parse(options.words)
-        if isinstance(command, grammar.Help):
-            return _write(parser.format_help().splitlines())
-        lines = _answer(command, options.server, options.color == "true", now_ns)
-    except MaglevError as error:
-        _complain(str(error))
-        return _status_of(error)
-    return _write(lines)
+        if options.words:
+            return session.run_words(options.words)
+        gc.enable()
+        return _shell(session, options) if is_shell else _script(session)
+    finally:
+        session.close()
 
 
-def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
-    width = max(len(rule.synopsis) for rule in grammar.RULES)
-    commands = "\n".join(f"  {rule.synopsis.ljust(width)}  {rule.help}" for rule in grammar.RULES)
-    parser = argparse.ArgumentParser(
-        prog="maglevc",
-        usage="maglevc [OPTION]... WORD...",
-        description="Ask a running maglevd. Words may be cut to unique prefixes: `maglevc sh fr`.",
-        epilog=f"commands:\n{commands}\n\nAn interactive shell, for no words at all, is still to come.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    server = environ.get("MAGLEV_SERVER") or SERVER
-    parser.add_argument("--server", default=server, metavar="ADDRESS", help=f"of maglevd; MAGLEV_SERVER, or {SERVER}")
-    parser.add_argument("--color", choices=("true", "false"), default="false", help="colour states (default: false)")
-    parser.add_argument("--version", action="version", version=f"maglevc {maglev.__version__}")
-    parser.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
-    return parser
+def _complete(words: Sequence[str], environ: Mapping[str, str]) -> Exit:
+    """What the scripts of `--completion` ask."""
+    from maglev.cli.completers import complete
+    from maglev.cli.names import LiveNames
+
+    def names(given: Sequence[str]) -> LiveNames:
+        return LiveNames(lambda: _connect(flags.parse(given, environ)), time.monotonic)
+
+    return _print(complete(words, flags.parser(environ), names))
 
 
-def _answer(command: grammar.Question, server: str, is_coloured: bool, now_ns: Callable[[], int]) -> list[str]:
-    """The lines that `command` prints. Raises what the client raises."""
-    if isinstance(command, grammar.ShowVersion):
-        return [f"maglevc {maglev.__version__}"]
-
-    from maglev.cli import render
-    from maglev.cli.client import Client
-
-    paint = render.coloured if is_coloured else render.plain
-    with Client(server, _CALL_TIMEOUT_S) as client:
-        match command:
-            case grammar.ShowFrontends(name):
-                if name is None:
-                    lines = render.frontends(client.frontends(), paint)
-                else:
-                    states = {each.name: each.state for each in client.backends()}
-                    lines = render.frontend(client.frontend(name), states, paint)
-                return [*lines, *_vpp_missed(client)]
-            case grammar.ShowBackends(name):
-                if name is None:
-                    return render.backends(client.backends(), now_ns(), paint)
-                return render.backend(client.backend(name), now_ns(), paint)
-            case grammar.ShowVppInfo():
-                return render.vpp_info(client.vpp_info(), now_ns())
-            case grammar.ShowLbState():
-                return render.lb_state(client.lb_state(), now_ns())
-            case grammar.ShowLbCounters():
-                return render.lb_counters(client.lb_counters(), now_ns())
-            case _:
-                assert_never(command)
-
-
-def _vpp_missed(client: "Client") -> list[str]:
-    """What is to be said below the state of a frontend, which follows from health alone."""
+def _print(lines: Sequence[str]) -> Exit:
     try:
-        client.vpp_info()
-    except Refused as error:
-        return ["", f"not being written to VPP: {error}"]
-    return []
-
-
-def _status_of(error: MaglevError) -> Exit:
-    if isinstance(error, ConfigError):
-        return Exit.USAGE
-    return Exit.REFUSED if isinstance(error, Refused) else Exit.NO_SERVER
-
-
-def _write(lines: Sequence[str]) -> Exit:
-    if sys.stdout is None:  # started with it closed
-        _complain("cannot write the answer: standard output is closed")
-        return Exit.NO_OUTPUT
-    try:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
-    except OSError as error:
-        _forget_output()
-        if isinstance(error, BrokenPipeError):
-            return Exit.BROKEN_PIPE  # whoever read us has seen enough
-        _complain(f"cannot write the answer: {error.strerror}")
-        return Exit.NO_OUTPUT
+        write(lines)
+    except Unwritable as error:
+        return error.status
     return Exit.OK
 
 
-def _forget_output() -> None:
-    """What could not be written stays buffered, and Python would try again, and complain, as it ends."""
-    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+def _script(session: Session) -> Exit:
+    """The commands on stdin, until one fails."""
+    if sys.stdin is None:
+        complain("no command, and standard input is closed; `maglevc --help` lists what there is")
+        return Exit.USAGE
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")
+    number = 0
+    while not session.is_over:
+        try:
+            text = sys.stdin.readline(_LONGEST_LINE)
+        except OSError as error:
+            complain(f"cannot read standard input: {error.strerror}")
+            return Exit.USAGE
+        if not text:
+            break
+        number += 1
+        if len(text) == _LONGEST_LINE and not text.endswith("\n"):
+            complain(f"line {number} is longer than {_LONGEST_LINE} characters; stopped there")
+            return Exit.USAGE
+        text = text.strip()
+        if not text or text.startswith("#"):
+            continue
+        if status := session.run(text):
+            complain(f"stopped at line {number}")
+            return status
+    return Exit.OK
 
 
-def _complain(sentence: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"maglevc: {sentence}\n")
+def _shell(session: Session, options: Options) -> int:
+    from maglev.cli import shell
+    from maglev.cli.names import LiveNames
+
+    return shell.run(session, LiveNames(lambda: session.client, time.monotonic), shell.prompt_of(options.server))
+
+
+def _connect(options: Options) -> "Client":
+    from maglev.cli.client import Client
+
+    return Client(options.server, options.timeout_s, options.tls)
+
+
+def _agree(options: Options, *, is_shell: bool) -> Callable[[str], bool]:
+    def agree(breaks: str) -> bool:
+        if options.yes:
+            return True
+        if not is_shell:
+            raise ConfigError(breaks, hint="say --yes if that is meant")
+        from maglev.cli import shell
+
+        return shell.agrees(breaks)
+
+    return agree
+
+
+def _is_coloured(options: Options, environ: Mapping[str, str], *, is_shell: bool) -> bool:
+    if options.is_coloured is not None:
+        return options.is_coloured
+    return is_shell and not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
+
+
+def _is_ascii() -> bool:
+    """Whether trees have to do without the lines of Unicode."""
+    return "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
 
 
 if __name__ == "__main__":

@@ -331,6 +331,7 @@ class Reconciler:
                     work.audited,
                     agenda.wish,
                     agenda.is_warming_up,
+                    agenda.held,
                 )
             )
 

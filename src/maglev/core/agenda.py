@@ -47,7 +47,7 @@ class Agenda:
         self._scope = scope
         self._stale: set[IPNetwork] = set()  # prefixes to be planned anew
         self._refusals: dict[Op, Refusal] = {}
-        self._held: Held = NOTHING_HELD
+        self._held = NOTHING_HELD
         self._held_until_s = 0.0  # when to work that out again
         self._moot: Held = NOTHING_HELD  # refused, and not wanted any more
         self._at_audit = Observed(None, {})  # what we knew when the latest audit began
@@ -82,6 +82,11 @@ class Agenda:
     def is_warming_up(self) -> bool:
         """Whether it was so at the last look, by which the queue is made."""
         return not self._warmup.is_over(self._elapsed_s)
+
+    @property
+    def held(self) -> frozenset[Op]:
+        """What was not to be tried at the last look, by which the queue is made; one object until that changes."""
+        return self._held
 
     @property
     def moved(self) -> Moved:

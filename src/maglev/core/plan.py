@@ -71,7 +71,7 @@ __all__ = [
 
 T = TypeVar("T", AddBackend | SetWeight, SetWeight | DelBackend)
 Held = AbstractSet[Op]
-NOTHING_HELD: Held = frozenset()
+NOTHING_HELD: frozenset[Op] = frozenset()
 
 
 class Turn(enum.IntEnum):

@@ -8,7 +8,7 @@ from maglev.core.counters import Sample
 from maglev.core.desired import Resolved
 from maglev.core.health import Health, State, Transition
 from maglev.core.model import Backend, Frontend, HealthCheck, IPAddress, LbConf, VipKey, VppInfo
-from maglev.core.plan import Observed
+from maglev.core.plan import NOTHING_HELD, Observed, Op
 from maglev.core.snapshot import changed
 
 
@@ -71,7 +71,7 @@ class LbStatus:
     The last audit kept VPP busy for `audit_cost_s`, and the next one for drift comes `audit_interval_s` after it.
     `held_back_s` is how long nothing is written, as VPP keeps dying of it; 0 if that is not so.
     `wish` is what the global parameters shall be, None to leave them alone. While `is_warming_up`, whatever core.warmup
-    does not release waits.
+    does not release waits. `held` are the operations that VPP keeps refusing, until they are to be tried again.
     """
 
     observed: Observed
@@ -85,6 +85,7 @@ class LbStatus:
     audited: Observed = field(default_factory=lambda: Observed(None, {}))
     wish: LbConf | None = None
     is_warming_up: bool = False
+    held: frozenset[Op] = NOTHING_HELD
 
 
 @dataclass(frozen=True, slots=True)

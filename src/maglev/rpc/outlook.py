@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from maglev.core import outlook
 from maglev.core.model import IPAddress
 from maglev.core.observed import AddBackend, AddVip, DelBackend, DelVip, SetConf, SetWeight
-from maglev.core.outlook import Outstanding
+from maglev.core.outlook import Outstanding, Unknown
 from maglev.core.status import HealthStatus, LbStatus
 from maglev.rpc._pb import maglev_pb2 as pb
 
@@ -23,20 +23,20 @@ _KINDS = {
 def lb_plan(health: HealthStatus, lb: LbStatus) -> Iterator[pb.VPPLBPlan]:
     """The plan in parts, in order; some are empty, as finding out what is left takes its time, too."""
     yield pb.VPPLBPlan(audited_at_ns=lb.audited_at_ns, held_back_s=lb.held_back_s)
-    left = outlook.outlook(health, lb)
     names: defaultdict[IPAddress, list[str]] = defaultdict(list)
-    for first in left:
-        if first is None:
-            yield pb.VPPLBPlan()
-            continue
-        for number, (name, status) in enumerate(health.backends.items()):
-            names[status.backend.address].append(name)
-            if number % outlook.SLICE == 0:
+    for one in outlook.outlook(health, lb):
+        match one:
+            case None:
                 yield pb.VPPLBPlan()
-        yield pb.VPPLBPlan(operations=[_operation(first, names)])
-        break
-    for one in left:
-        yield pb.VPPLBPlan(operations=[] if one is None else [_operation(one, names)])
+            case Unknown():
+                yield pb.VPPLBPlan(unknown_vips=one.vips)
+            case Outstanding():
+                if not names:  # as with the first operation only: mostly there is none
+                    for number, (name, status) in enumerate(health.backends.items()):
+                        names[status.backend.address].append(name)
+                        if number % outlook.SLICE == 0:
+                            yield pb.VPPLBPlan()
+                yield pb.VPPLBPlan(operations=[_operation(one, names)])
 
 
 def _operation(one: Outstanding, names: Mapping[IPAddress, Sequence[str]]) -> pb.VPPLBOperation:

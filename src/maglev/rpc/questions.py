@@ -35,6 +35,8 @@ def whole_frontend(status: Status, found: FrontendStatus) -> pb.FrontendInfo:
     info = mapping.frontend_info(found, refused(status, found))
     vip = status.lb.observed.vips.get(found.frontend.vip) if status.lb else None
     mapping.add_backends(info, status.health.backends, vip)
+    if vip is not None and status.lb is not None:
+        info.audited_at_ns = status.lb.audited_at_ns
     return info
 
 
@@ -101,7 +103,10 @@ def _lb(status: Status) -> LbStatus:
         return status.lb
     if status.vpp is None:
         raise Unavailable("no VPP is connected", hint=_NO_VPP)
-    raise Unavailable("VPP's load-balancer table has not been read yet", hint="try again in a moment")
+    raise Unavailable(
+        "VPP's load-balancer table has not been read yet",
+        hint="after a start maglevd leaves VPP alone for startup-min-delay; if it lasts, its log says why",
+    )
 
 
 def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> Iterator[pb.VPPLBCounters]:

@@ -35,7 +35,7 @@ class GetFrontendRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class FrontendInfo(_message.Message):
-    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool", "refused", "changed_at_ns")
+    __slots__ = ("name", "address", "protocol", "port", "pools", "description", "src_ip_sticky", "flush_on_down", "state", "active_pool", "refused", "changed_at_ns", "audited_at_ns")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,7 @@ class FrontendInfo(_message.Message):
     ACTIVE_POOL_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     protocol: str
@@ -60,7 +61,8 @@ class FrontendInfo(_message.Message):
     active_pool: str
     refused: str
     changed_at_ns: int
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ..., refused: _Optional[str] = ..., changed_at_ns: _Optional[int] = ...) -> None: ...
+    audited_at_ns: int
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., protocol: _Optional[str] = ..., port: _Optional[int] = ..., pools: _Optional[_Iterable[_Union[PoolInfo, _Mapping]]] = ..., description: _Optional[str] = ..., src_ip_sticky: _Optional[bool] = ..., flush_on_down: _Optional[bool] = ..., state: _Optional[str] = ..., active_pool: _Optional[str] = ..., refused: _Optional[str] = ..., changed_at_ns: _Optional[int] = ..., audited_at_ns: _Optional[int] = ...) -> None: ...
 
 class PoolInfo(_message.Message):
     __slots__ = ("name", "backends")
@@ -477,14 +479,16 @@ class GetVPPLBPlanRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VPPLBPlan(_message.Message):
-    __slots__ = ("audited_at_ns", "operations", "held_back_s")
+    __slots__ = ("audited_at_ns", "operations", "held_back_s", "unknown_vips")
     AUDITED_AT_NS_FIELD_NUMBER: _ClassVar[int]
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     HELD_BACK_S_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_VIPS_FIELD_NUMBER: _ClassVar[int]
     audited_at_ns: int
     operations: _containers.RepeatedCompositeFieldContainer[VPPLBOperation]
     held_back_s: float
-    def __init__(self, audited_at_ns: _Optional[int] = ..., operations: _Optional[_Iterable[_Union[VPPLBOperation, _Mapping]]] = ..., held_back_s: _Optional[float] = ...) -> None: ...
+    unknown_vips: int
+    def __init__(self, audited_at_ns: _Optional[int] = ..., operations: _Optional[_Iterable[_Union[VPPLBOperation, _Mapping]]] = ..., held_back_s: _Optional[float] = ..., unknown_vips: _Optional[int] = ...) -> None: ...
 
 class VPPLBOperation(_message.Message):
     __slots__ = ("kind", "prefix", "protocol", "port", "address", "backends", "weight", "flush", "moves", "drops", "breaks_flows", "flows", "waits")
