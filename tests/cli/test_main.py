@@ -397,3 +397,10 @@ def test_a_frontend_that_vpp_lacks_is_said_to_be_so(full: str, capsys: pytest.Ca
     assert capsys.readouterr().out.endswith(f"\n\n{said}\n")
     assert run("show frontends web", full) == Exit.OK
     assert said not in capsys.readouterr().out
+
+
+def test_flows_that_were_not_counted_since_a_write_are_not_called_none(
+    ordered: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("set backend web2 disable", ordered) == Exit.USAGE  # in one of its VIPs VPP has not told them
+    assert "the flows of web2 in 2 VIPs; `sync vpp lb state` counts them; say --yes" in capsys.readouterr().err

@@ -74,14 +74,16 @@ def _flows_of(backend: pb.BackendInfo, client: Client, now_ns: int) -> str:
         if any(each.name == backend.name for pool in info.pools for each in pool.backends)
     }
     found = [
-        server.flows
+        server
         for vip in state.vips
         if (vip.prefix, vip.protocol, vip.port) in its
         for server in vip.application_servers
         if server.address == backend.address
     ]
     where = f"{len(found)} VIP{'' if len(found) == 1 else 's'}"
-    return f": about {sum(found)} in {where}, counted {age(state.audited_at_ns, now_ns)} ago"
+    if not all(server.HasField("flows") for server in found):  # a write since the reading: no number would be true
+        return f" in {where}; `sync vpp lb state` counts them"
+    return f": about {sum(server.flows for server in found)} in {where}, counted {age(state.audited_at_ns, now_ns)} ago"
 
 
 def _tell_state(word: str, info: pb.BackendInfo, write: Write) -> None:
