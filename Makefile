@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check fmt bench proto lock annotate sanitize dist clean
+.PHONY: help dev demo test test-packages check fmt bench proto man lock annotate sanitize dist deb clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 15
 
 # A stamp of its own: an interrupted venv has a python but no pip, and has to be made anew.
 $(VENV)/.made:
@@ -31,7 +31,10 @@ demo: $(STAMP)  ## watch maglevd at work: embedded VPP, six backends, flows, fai
 	@$(BIN)/python -m maglev.demo $(DEMO)
 
 test: $(STAMP)  ## every test that needs neither root nor a VPP, on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
+
+test-packages: $(STAMP)  ## build the packages; install, upgrade and purge them in a Debian of their own: as root, some minutes
+	MAGLEV_TEST_PACKAGES=$${MAGLEV_TEST_PACKAGES:-1} $(BIN)/python -m pytest tests/packaging $(PYTEST)
 
 check: $(STAMP)  ## lint, format, types, import contracts, stub of the extension, generated code
 	$(BIN)/ruff check
@@ -51,6 +54,9 @@ bench: $(STAMP)  ## benchmarks, each checked before it is timed
 proto: $(STAMP)  ## regenerate src/maglev/rpc/_pb from proto/
 	$(BIN)/python proto/generate.py
 
+man: $(STAMP)  ## write docs/maglevd.8 and docs/maglevc.1 from the tables that the programs run by
+	$(BIN)/python -m maglev.manuals docs
+
 lock: $(STAMP)  ## write constraints.txt from what .venv holds
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable --disable-pip-version-check > constraints.txt
 
@@ -66,6 +72,9 @@ sanitize: $(STAMP)  ## the reader's tests, many more mutants, under AddressSanit
 
 dist: $(STAMP)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
+
+deb:  ## Debian packages in dist/, on Debian 12 or newer
+	@/usr/bin/python3 debian/build.py
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist src/*.egg-info src/maglev/_statseg.c src/maglev/_statseg*.html src/maglev/*.so \

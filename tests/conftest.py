@@ -15,7 +15,8 @@ from hypothesis import settings
 
 from tests import real_vpp as real
 
-settings.register_profile("same", deadline=None, derandomize=True)
+_EXAMPLES = int(os.environ.get("MAGLEV_TEST_EXAMPLES", "50"))  # of a property, where it does not say so itself
+settings.register_profile("same", deadline=None, derandomize=True, max_examples=_EXAMPLES)
 settings.register_profile("search", deadline=None, derandomize=False, max_examples=1000)
 settings.load_profile("same")
 

@@ -7,7 +7,6 @@ table stays as it is.
 import gc
 import logging
 import random
-import resource
 import signal
 import sys
 import time
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 
 import trio
 
-from maglev import __version__, dryrun, garbage, logs, probes, signals
+from maglev import descriptors, dryrun, garbage, logs, probes, signals
 from maglev.commands import Commands
 from maglev.config.model import Config
 from maglev.config.parse import ConfigFaults, load
@@ -25,7 +24,7 @@ from maglev.control.operator import Operator
 from maglev.control.ports import Clock
 from maglev.control.reconciler import Reconciler
 from maglev.control.sampler import Sampler
-from maglev.core.events import Event, VppConnected
+from maglev.core.events import Audited, ConfigReloaded, Event, ReloadRefused, VppConnected, VppDisconnected
 from maglev.core.health import State
 from maglev.core.model import VppInfo
 from maglev.core.status import Status
@@ -37,6 +36,8 @@ from maglev.outside import Outside
 from maglev.reloading import Reloader
 from maglev.rpc import doors
 from maglev.serving import Serving
+from maglev.supervision import Supervision
+from maglev.version import build
 from maglev.vpp.session import Session, keep_connected
 
 STOP_GRACE_S = 5.0  # for VPP to answer what was written to it when we were asked to stop
@@ -56,8 +57,15 @@ class Daemon:
         self._lag = Lag(self._emit, self._beat)
         fleet = dryrun.fleet_of(config)
         self._checker = Checker(
-            fleet, self._prober.probe, self._emit, self._clock, self._lag, at_once=dryrun.probes_at_once()
+            fleet,
+            self._prober.probe,
+            self._emit,
+            self._clock,
+            self._lag,
+            at_once=descriptors.probes_at_once(),
+            in_warmup=bool(options.vpp_api_addr) and config.lb.startup_max_delay_s > 0,
         )
+        self._supervision = Supervision(self.status, self._checker.has_progress)
         self._operator = Operator(self._checker, fleet, self._emit)
         self._reloader = Reloader(
             options.config,
@@ -66,6 +74,7 @@ class Daemon:
             self._emit,
             self._clock.now_ns,
             vpp_in_use=bool(options.vpp_api_addr),
+            reloading=self._supervision.reloading,
         )
         lb = config.lb
         self._warmup = Warmup(lb.startup_min_delay_s, lb.startup_max_delay_s)
@@ -119,14 +128,19 @@ class Daemon:
                         )
                         if self._options.vpp_api_addr:
                             base_nursery.start_soon(self._keep_vpp, name="vpp")
-                            serving_nursery.start_soon(self._tell_the_end_of_the_warmup, name="warmup")
+                            serving_nursery.start_soon(self._end_the_warmup, name="warmup")
                         serving_nursery.start_soon(garbage.collect_rarely, name="garbage")
                         self._announce()
+                        await serving_nursery.start(self._supervision.run, name="supervision")
                         await self._stop_asked.wait()
+                        self._supervision.stopping()
                         serving_nursery.cancel_scope.cancel()
                     probe_nursery.cancel_scope.cancel()
                 await self._finish_writing()
                 base_nursery.cancel_scope.cancel()
+        if standing := self._operator.standing():
+            hint = "the next start goes by the file alone: write into it what is to stay"
+            logs.note(logging.WARNING, "orders-end", orders=len(standing), such_as=standing[0], hint=hint)
         logs.note(logging.INFO, "stopped", table="left in VPP as it is")
 
     async def _finish_writing(self) -> None:
@@ -144,9 +158,15 @@ class Daemon:
         self._reconciler.adopt(new.lb.conf, new.lb.sync_interval_s)
         self._reconciler.sync()
         self._sampler.adopt(new.lb.stats_interval_s)
+        try:
+            descriptors.require(new.backends.values())
+        except ConfigError as short:  # what waits for a turn is late, not lost
+            logs.note(logging.WARNING, "descriptors", short=str(short), then="the next start will be refused")
 
-    async def _tell_the_end_of_the_warmup(self) -> None:
+    async def _end_the_warmup(self) -> None:
         await trio.sleep(self._warmup.max_delay_s)
+        self._checker.end_warmup()
+        self._supervision.look()
         backends = self._checker.health.value.backends.values()
         unknown = [status.backend.name for status in backends if status.health.state is State.UNKNOWN]
         if unknown:
@@ -163,7 +183,7 @@ class Daemon:
         logs.note(
             logging.INFO,
             "started",
-            version=__version__,
+            version=str(build()),
             config=self._options.config,
             frontends=len(health.frontends),
             backends=len(health.backends),
@@ -178,8 +198,18 @@ class Daemon:
         logs.write(event)
         self._counters.observe(event)
         self._outside.hub.publish(event)
-        if isinstance(event, VppConnected):
-            self._vpp = event.vpp
+        match event:
+            case VppConnected():
+                self._vpp = event.vpp
+                self._supervision.look()
+            case Audited() | VppDisconnected():
+                self._supervision.look()
+            case ConfigReloaded():
+                self._supervision.judged("")
+            case ReloadRefused():
+                self._supervision.judged(event.faults[0])
+            case _:
+                pass
 
     def _beat(self, late_s: float) -> None:
         self._counters.observe_lag(late_s)
@@ -221,19 +251,22 @@ def _main(argv: Sequence[str] | None) -> int:
     finally:
         gc.enable()
         garbage.spare()
+    descriptors.allow_many()
+    try:
+        if not options.dry_run:
+            doors.vet(options.grpc_addr, options.access)
+        if not options.dry_run and not options.check:
+            descriptors.require(config.backends.values())
+            probes.rights.require(config.netns, config.backends.values())
+    except ConfigError as fault:
+        _say(str(fault))
+        return EXIT_SEMANTIC
     if options.check:
         sys.stdout.write(
             f"{options.config}: valid, {len(config.frontends)} frontends, {len(config.backends)} backends\n"
         )
         return EXIT_OK
-    try:
-        if not options.dry_run:
-            doors.vet(options.grpc_addr, options.access)
-    except ConfigError as fault:
-        _say(str(fault))
-        return EXIT_SEMANTIC
     logs.set_up(options.log_level, options.log_format)
-    _allow_many_descriptors()
     failures: list[MaglevError] = []
     try:
         trio.run(_run, config, options, hangups)
@@ -252,12 +285,6 @@ async def _run(config: Config, options: Options, hangups: Sequence[int]) -> None
     if hangups:  # the file may have changed after it was read
         daemon.reload_soon()
     await daemon.run()
-
-
-def _allow_many_descriptors() -> None:
-    """As many as the machine's owner lets us have: hundreds of probes may be under way beside the connections."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,6 @@ VPP's table once, and plans. What maglevd would then send is printed, each opera
 """
 
 import random
-import resource
 import sys
 import time
 from collections import Counter
@@ -13,12 +12,11 @@ from collections.abc import Iterable, Iterator
 
 import trio
 
-from maglev import logs, probes
+from maglev import descriptors, logs, probes
 from maglev.config.model import Config
 from maglev.control.checker import Checker, Fleet
 from maglev.control.lag import Lag
 from maglev.control.ports import Clock
-from maglev.control.watching import MAX_PROBES_AT_ONCE
 from maglev.core.forecast import Effect
 from maglev.core.health import State
 from maglev.core.model import VppInfo
@@ -61,8 +59,9 @@ def report(health: HealthStatus, vpp: VppInfo, config: Config, observed: Observe
     yield ""
     left = outlook(health, LbStatus(observed, 0, wish=config.lb.conf))
     found = [one for one in left if isinstance(one, Outstanding)]
-    yield from _table(found)
-    yield ""
+    if found:
+        yield from _table(found)
+        yield ""
     yield _summary(found)
 
 
@@ -104,12 +103,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
 
 
-def probes_at_once() -> int:
-    """As many as there may be, but no more than half of our descriptors: others need some, too."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(MAX_PROBES_AT_ONCE, max(soft // 2, 1))
-
-
 def fleet_of(config: Config) -> Fleet:
     """What the checker is to check."""
     return Fleet(config.backends, config.frontends, config.transition_history)
@@ -119,7 +112,7 @@ async def _health(config: Config) -> HealthStatus:
     """Of every backend, or as far as it is known when the warmup would be over."""
     prober, lag = probes.Prober(config.netns), Lag(logs.write, lambda _: None)
     clock = Clock(time.time_ns, random.random)
-    checker = Checker(fleet_of(config), prober.probe, logs.write, clock, lag, at_once=probes_at_once())
+    checker = Checker(fleet_of(config), prober.probe, logs.write, clock, lag, at_once=descriptors.probes_at_once())
     async with trio.open_nursery() as base_nursery:  # for what has to outlive those who probe
         await base_nursery.start(prober.run, name="prober")
         await base_nursery.start(lag.run, name="lag")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maglev import __version__
 from maglev.logs import FORMS, LEVELS
 from maglev.rpc.access import Access
+from maglev.version import build
 
 GRPC_ADDR = "unix:/run/maglev/maglevd.sock,127.0.0.1:9090"
-EXIT_OK, EXIT_SYNTAX, EXIT_SEMANTIC, EXIT_FAILED = 0, 1, 2, 3
+EXIT_OK, EXIT_SYNTAX, EXIT_SEMANTIC, EXIT_FAILED, EXIT_FAULT = 0, 1, 2, 3, os.EX_SOFTWARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,25 @@ class Options:
     dry_run: bool
 
 
-def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.environ) -> Options:
-    """Parse `argv`; bad words end the process with status 2 and a usage line, as argparse does it."""
+def command_line(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The parser of all flags, whose defaults are what `environ` says."""
     parser = argparse.ArgumentParser(
         prog="maglevd",
         description="Checks backends, keeps VPP's load-balancer table in line with them, and serves its counters.",
         epilog="Exit status: 0 stopped as asked, --check found the file valid or --dry-run printed its plan; 1 the "
-        "YAML cannot be read or parsed; 2 the configuration or the command line is wrong; 3 it could not start.",
+        "YAML cannot be read or parsed; 2 the configuration or the command line is wrong, or a right is lacking; 3 it "
+        "could not start; 70 a fault of its own.",
         allow_abbrev=False,
     )
 
-    def add(flag: str, default: str, what: str) -> None:
+    def add(synopsis: str, default: str, what: str) -> None:
+        flag, value = synopsis.split()
         variable = _variable(flag)
         parser.add_argument(
-            flag, default=environ.get(variable, default), help=f"{what} [{variable}] (default: {default or 'off'})"
+            flag,
+            metavar=value,
+            default=environ.get(variable, default),
+            help=f"{what} [{variable}] (default: {default or 'off'})",
         )
 
     def add_switch(flag: str, what: str) -> None:
@@ -52,27 +57,39 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         is_on = environ.get(variable, "").lower() in ("1", "true", "yes")
         parser.add_argument(flag, action="store_true", default=is_on, help=f"{what} [{variable}=true]")
 
-    add("--config", "/etc/vpp-maglev/maglev.yaml", "configuration file")
-    add("--grpc-addr", GRPC_ADDR, "gRPC listeners, HOST:PORT or unix:PATH, separated by commas; empty = off")
-    add("--grpc-tls-cert", "", "PEM file of the certificate that gRPC shows on TCP; others than this machine may look")
-    add("--grpc-tls-key", "", "PEM file of its key")
-    add("--grpc-client-ca", "", "PEM file of the CA of the certificates that clients on TCP have to show")
-    add("--grpc-operators", "", "names of client certificates that may change things, separated by commas; * = any")
-    add("--grpc-viewers", "*", "names of client certificates that may look, separated by commas; * = any")
-    add("--metrics-addr", ":9091", "Prometheus listener; empty = off")
-    add("--vpp-api-addr", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
-    add("--vpp-stats-addr", "/run/vpp/stats.sock", "VPP's stats socket")
-    add("--log-level", "info", f"one of {', '.join(LEVELS)}; audit records are shown at any")
-    add("--reflection", "true", "whether gRPC clients may ask for the API's description, true or false")
+    add("--config FILE", "/etc/vpp-maglev/maglev.yaml", "configuration file")
+    add("--grpc-addr LIST", GRPC_ADDR, "gRPC listeners, HOST:PORT or unix:PATH, separated by commas; empty = off")
+    add(
+        "--grpc-tls-cert FILE",
+        "",
+        "PEM file of the certificate that gRPC shows on TCP; others than this machine may look",
+    )
+    add("--grpc-tls-key FILE", "", "PEM file of its key")
+    add("--grpc-client-ca FILE", "", "PEM file of the CA of the certificates that clients on TCP have to show")
+    add(
+        "--grpc-operators LIST", "", "names of client certificates that may change things, separated by commas; * = any"
+    )
+    add("--grpc-viewers LIST", "*", "names of client certificates that may look, separated by commas; * = any")
+    add("--metrics-addr ADDRESS", ":9091", "Prometheus listener; empty = off")
+    add("--vpp-api-addr PATH", "/run/vpp/api.sock", "VPP's API socket; empty = no VPP")
+    add("--vpp-stats-addr PATH", "/run/vpp/stats.sock", "VPP's stats socket")
+    add("--log-level LEVEL", "info", f"one of {', '.join(LEVELS)}; audit records are shown at any")
+    add("--reflection BOOLEAN", "true", "whether gRPC clients may ask for the API's description, true or false")
     add_switch("--grpc-insecure", "let anybody who reaches gRPC on TCP change everything")
-    add("--log-format", "auto", f"one of {', '.join(FORMS)}; auto is text on a terminal and JSON elsewhere")
+    add("--log-format FORMAT", "auto", f"one of {', '.join(FORMS)}; auto is text on a terminal and JSON elsewhere")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="print what would be written to VPP and what it would do to traffic",
     )
-    parser.add_argument("--version", action="version", version=f"maglevd {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print version, commit and its date, and exit")
+    return parser
+
+
+def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.environ) -> Options:
+    """Parse `argv`; bad words end the process with status 2 and a usage line, as argparse does it."""
+    parser = command_line(environ)
     words = parser.parse_args(argv)
     if words.log_level not in LEVELS:
         parser.error(f"--log-level {words.log_level!r}: must be one of {', '.join(LEVELS)}")
@@ -100,6 +117,13 @@ def read_options(argv: Sequence[str] | None, environ: Mapping[str, str] = os.env
         words.check,
         words.dry_run,
     )
+
+
+class _Version(argparse.Action):
+    """argparse's own wants to be told at each start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        parser.exit(message=f"maglevd {build()}\n")
 
 
 def _variable(flag: str) -> str:

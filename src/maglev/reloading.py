@@ -5,6 +5,7 @@ a time, and whoever asks meanwhile shares the answer of the next reading with al
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -61,7 +62,10 @@ class _Shared(Generic[V]):
 
 
 class Reloader:
-    """Holds the configuration in use, which was read from `path`; `take` has everybody work by another one."""
+    """Holds the configuration in use, which was read from `path`; `take` has everybody work by another one.
+
+    `reloading` is held while a file is read to be taken over, and until it is.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Reloader:
         now_ns: Callable[[], int],
         *,
         vpp_in_use: bool,
+        reloading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._path = path
         self._config = config
@@ -79,6 +84,7 @@ class Reloader:
         self._emit = emit
         self._now_ns = now_ns
         self._vpp_in_use = vpp_in_use
+        self._around = reloading
         turn = trio.Lock()
         self._checking, self._reloading = _Shared(self._check, turn), _Shared(self._reload, turn)
         self._is_asked = trio.Event()
@@ -113,6 +119,10 @@ class Reloader:
         return read if isinstance(read, ConfigFaults) else None
 
     async def _reload(self) -> ConfigReloaded | ConfigFaults:
+        with self._around():
+            return await self._read_and_take()
+
+    async def _read_and_take(self) -> ConfigReloaded | ConfigFaults:
         read = await trio.to_thread.run_sync(self._read, self._config, abandon_on_cancel=True)
         if isinstance(read, ConfigFaults):
             self._emit(ReloadRefused(tuple(map(str, read.faults))))

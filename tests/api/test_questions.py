@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from grpc import StatusCode
 
+from maglev.version import build
 from tests.api.client import Client, Told
 from tests.api.covering import of
 from tests.api.site import TABLE, Site, weights
@@ -276,7 +277,10 @@ def test_the_table_is_told_as_vpp_tells_it(shared: Site, client: Client) -> None
 
 @of("GetVersion")
 def test_the_version_is_that_of_the_package(client: Client) -> None:
-    assert client.told("GetVersion") == {"version": version("maglev")}
+    told = client.told("GetVersion")
+
+    assert told["version"] == version("maglev")
+    assert (told.get("commit", ""), told.get("date", "")) == (build().commit, build().date)
 
 
 @of("GetVPPLBCounters")

@@ -68,7 +68,7 @@ NUMBERS = {
         "buckets": 8,
         "flows": 9,
     },
-    "VersionInfo": {"version": 1},
+    "VersionInfo": {"version": 1, "commit": 2, "date": 3},
     "VPPLBCounters": {"taken_at_ns": 1, "vips": 2, "backends": 3, "audited_at_ns": 6, "interval_s": 7},
     "VPPLBPlan": {"audited_at_ns": 1, "operations": 2, "held_back_s": 3, "unknown_vips": 4},
     "VPPLBOperation": {

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.api.site import Site
 from tests.cli.terminal import terminal
 
-WEBS = {"web1": "127.0.0.11", "web2": "127.0.0.12", "web3": "127.0.0.13"}
+WEBS: Mapping[str, str] = {"web1": "127.0.0.11", "web2": "127.0.0.12", "web3": "127.0.0.13"}
 SOCKET = "maglevd.sock"
 BASH, MAGLEVC = "$ ", f"maglevc {SOCKET}> "
 
@@ -77,9 +77,9 @@ class Webs:
 
 
 @contextmanager
-def webs() -> Iterator[Webs]:
+def webs(addresses: Mapping[str, str] = WEBS) -> Iterator[Webs]:
     with ExitStack() as stack:
-        servers = dict(zip(WEBS, _bound(), strict=True))
+        servers = dict(zip(addresses, _bound(addresses.values()), strict=True))
         for server in servers.values():
             stack.enter_context(server)
             thread = threading.Thread(target=server.serve_forever)
@@ -89,19 +89,19 @@ def webs() -> Iterator[Webs]:
         yield Webs(servers)
 
 
-def _bound() -> list[_Server]:
+def _bound(addresses: Collection[str]) -> list[_Server]:
     for _ in range(_TRIES):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         servers: list[_Server] = []
         try:
-            servers.extend(_Server((address, port), _Answers) for address in WEBS.values())
+            servers.extend(_Server((address, port), _Answers) for address in addresses)
         except OSError:
             for each in servers:
                 each.server_close()
             continue
         return servers
-    raise AssertionError(f"no port was free at all of {list(WEBS.values())}")
+    raise AssertionError(f"no port was free at all of {list(addresses)}")
 
 
 class Stage(Site):

@@ -74,12 +74,12 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
-    def until(self, is_so: Callable[[], object], what: str) -> None:
+    def until(self, is_so: Callable[[], object], what: str, patience_s: float = DEADLINE_S) -> None:
         """Take in what is written until it is so."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + patience_s
         while not is_so():
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited {DEADLINE_S:g} s for {what}; seen:\n" + "\n".join(self.lines))
+                raise AssertionError(f"waited {patience_s:g} s for {what}; seen:\n" + "\n".join(self.lines))
             self._take_in(0.02)
 
     def until_says(self, text: str) -> None:

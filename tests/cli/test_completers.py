@@ -157,6 +157,21 @@ def test_bash_completes_at_the_tab_key(full: str, maglevc: Path) -> None:
 
 
 @needs_zsh
+def test_zsh_completes_at_the_first_tab_by_a_file_that_a_package_brings(
+    full: str, maglevc: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions/_maglevc").write_text(completers.script("zsh"))
+    with in_terminal([str(ZSH), "-f", "-i"], environ(full, maglevc)) as zsh:
+        zsh.until_ends("$ ")
+        load = f"fpath=({tmp_path}/functions $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump"
+        zsh.type(f"unsetopt beep; {load}; clear{ENTER}")
+        zsh.until_ends("$ ")
+        zsh.type(f"maglevc sh{TAB}fr{TAB}sh{TAB}")
+        zsh.until_ends("$ maglevc show frontends shop ")
+
+
+@needs_zsh
 def test_zsh_completes_with_descriptions(full: str, maglevc: Path) -> None:
     with in_terminal([str(ZSH), "-f", "-i"], environ(full, maglevc)) as zsh:
         zsh.until_ends("$ ")

@@ -29,7 +29,7 @@ _MASKS = (
     (re.compile(r"(about |~)\d+"), r"\1COUNT"),
     (re.compile(r"^(pid|unmatched-packets|over): .*"), r"\1: FIGURE"),
     (re.compile(r"^audit-cost: .*, every .*"), "audit-cost: SPAN, every SPAN"),
-    (re.compile(r"^((?:maglev[cd]|version|build-date|build-directory):|  \"maglev[cd]\":) .*"), r"\1 VERSION"),
+    (re.compile(r"^((?:maglev[cd]|version|build-date|build-directory):|\"maglev[cd]\":) .*"), r"\1 VERSION"),
 )
 _FIGURE = re.compile(r"<?[0-9][0-9.]*[a-zA-Z0-9]*")
 _WRAPPED = 60  # a complaint's line with so many characters goes on in the next one

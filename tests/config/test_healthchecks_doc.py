@@ -21,10 +21,16 @@ from maglev.core.pacing import (
 from maglev.core.uplink import AT_LEAST
 from maglev.probes.http import MAX_BODY, MAX_HEAD, MAX_INTERIM
 from maglev.probes.verdict import Code
+from tests.core.worst import noticed_within_s
 from tests.probes.zoo import ANIMALS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "healthchecks.md").read_text()
 WORDS = " ".join(TEXT.split())
+CHECK = """
+maglev:
+  vpp: {{lb: {{ipv4-src-address: 192.0.2.254, ipv6-src-address: "2001:db8::fe"}}}}
+  healthchecks: {{web: {{type: http, port: 80{keys}}}}}
+"""
 
 
 def test_the_example_is_valid_and_has_every_type() -> None:
@@ -73,3 +79,19 @@ def test_the_walk_is_what_the_rules_make_of_it() -> None:
         walked.append((str(health.counter), health.state.word))
 
     assert walked == list(zip(counters, states, strict=True))
+
+
+def test_a_change_is_seen_as_soon_as_it_says() -> None:
+    def seen(keys: str) -> list[str]:
+        check = parse(CHECK.format(keys=keys)).healthchecks["web"]
+        policy, timing = check.policy, check.timing
+        refuses = noticed_within_s(policy, timing, passes=False, takes_s=0)
+        hangs = noticed_within_s(policy, timing, passes=False, takes_s=timing.timeout_s)
+        back = noticed_within_s(policy, timing, passes=True, takes_s=0, took_s=timing.timeout_s)
+        return [f"{seconds:.1f} s" for seconds in (refuses, hangs, back)]
+
+    table = re.findall(r"^\| (?:dies|comes back).* \| ([\d.]+ s) \| ([\d.]+ s) \|$", TEXT, re.MULTILINE)
+    (quick,) = re.findall(r"by default \| with `(.*)` \|$", TEXT, re.MULTILINE)
+
+    assert [usual for usual, _ in table] == seen("")
+    assert [fast for _, fast in table] == seen(f", {quick.replace('`', '')}")

@@ -253,6 +253,8 @@ class RealTarget(Target):
             return
         if "emulator" in str(self.api.show_version().version):
             pytest.skip("the running VPP is an embedded one, which sends nothing: that has a driver of its own")
+        if f"{_PG} " in self.cli("show interface"):
+            return  # that of another target, which is the one to remove it
         self.has_generator = True
         for command in (
             f"create packet-generator interface {_PG}",

@@ -10,9 +10,11 @@ from tests.contrib import dashboard, rules, scene
 from tests.contrib.promql import grouping_labels, selectors
 from tests.contrib.rules import Alert
 from tests.contrib.scene import Scene
+from tests.docs.pages import Block, blocks, pages
 
 ALERTS = rules.alerts()
 QUERIES = dashboard.queries()
+ASKED = [block for page in pages() for block in blocks(page) if block.language == "promql"]
 
 FIRING = {"MaglevFrontendDown", "MaglevFrontendOnFallback", "MaglevVipNoServer", "MaglevVppRefuses"}
 
@@ -84,6 +86,14 @@ def test_a_query_of_the_dashboard_has_something_to_show(query: dashboard.Query, 
     seen = [live.prometheus.query(f"last_over_time({selector}[1h])") for selector in selectors(query.expr)]
     labels = {label for each in seen for series in each for label in series["metric"]}
     assert grouping_labels(query.expr) <= labels
+
+
+@pytest.mark.parametrize("block", ASKED, ids=lambda block: block.place)
+def test_what_the_documents_ask_has_an_answer(block: Block, live: Scene) -> None:
+    found = live.prometheus.query(f"last_over_time(({block.text})[2m:1s])")
+
+    assert found or "offset" in block.text  # nothing of this is an hour old
+    assert all(live.prometheus.query(f"last_over_time({selector}[1h])") for selector in selectors(block.text))
 
 
 def test_variables_of_the_dashboard_are_filled(live: Scene) -> None:

@@ -475,3 +475,25 @@ async def test_a_loss_of_most_backends_at_once_is_told_as_likely_ours(autojump_c
     (told,) = journal.of(UplinkSuspected)
     assert (told.failed, told.probed) == (11, 20)
     assert all(status.health.state is State.DOWN for status in checker.health.value.backends.values())
+
+
+async def test_what_stands_by_an_operators_word_alone_is_told(autojump_clock: MockClock) -> None:
+    async with running() as site:
+        assert site.operator.standing() == []
+        site.operator.order("b1", Order.PAUSE)
+        site.operator.order("b2", Order.DISABLE)
+        site.operator.set_weight("www", "p0", "b2", 7, flush=False)
+        site.operator.set_weight("mail", "p0", "b2", 7, flush=False)
+        site.operator.set_weight("mail", "p0", "b2", 100, flush=False)
+        assert site.operator.standing() == [
+            "backend b1 paused",
+            "backend b2 disabled",
+            "frontend www pool p0 backend b2 weight 7",
+        ]
+
+        site.backends[1] = replace(site.backends[1], enabled=False)
+        site.reload()
+        site.operator.order("b1", Order.RESUME)
+        assert site.operator.standing() == ["frontend www pool p0 backend b2 weight 7"]
+        site.operator.order("b2", Order.ENABLE)
+        assert site.operator.standing()[0] == "backend b2 enabled"

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from maglev.control.lag import Lag
-from maglev.control.watching import MAX_REPEATS, Watches
+from maglev.control.watching import MAX_REPEATS, OVERDUE_S, Watches
 from maglev.core.events import ProbeDone, ProbeStarted
 from maglev.core.model import Backend, HealthCheck, IPAddress, ProbeResult
 from maglev.core.pacing import INCONCLUSIVE_AT_LEAST_S
@@ -252,3 +252,72 @@ async def test_a_stall_before_a_probe_or_a_short_one_is_no_excuse(autojump_clock
         await trio.sleep(1)
 
     assert bench.judging.told == [(("b1",), FAIL)]
+
+
+async def test_progress_is_a_probe_that_ended_or_that_none_ought_to_have(autojump_clock: MockClock) -> None:
+    is_stuck = False
+
+    async def answers(address: IPAddress) -> ProbeResult:
+        if is_stuck:
+            await trio.sleep_forever()
+        return await passes(address)
+
+    bench = Bench(answers)
+    async with bench.running():
+        assert bench.watches.has_progress()
+        assert bench.watches.has_progress(), "nobody is probed"
+        bench.watches.join(backend(1), CHECK, at_once=True)
+        await trio.sleep(1)
+        assert bench.watches.has_progress(), "one ended"
+        assert bench.watches.has_progress(), "the next one is not due"
+        (first_s,) = bench.asked
+
+        is_stuck = True
+        await trio.sleep_until(first_s + 10)
+        overdue_s = bench.asked[-1] + CHECK.timing.timeout_s + OVERDUE_S
+        await trio.sleep_until(overdue_s - 0.1)
+        assert bench.watches.has_progress(), "it may come to its end yet"
+        await trio.sleep_until(overdue_s + 0.1)
+        assert not bench.watches.has_progress()
+        bench.watches.join(backend(2), CHECK, at_once=True)
+        await trio.sleep(1)
+        assert not bench.watches.has_progress()
+
+        is_stuck = False
+        bench.watches.join(backend(3), CHECK, at_once=True)
+        await trio.sleep(1)
+        assert bench.watches.has_progress(), "those that end count, whatever becomes of others"
+
+        bench.watches.leave(backend(1), CHECK)
+        bench.watches.leave(backend(2), CHECK)
+        await trio.sleep(1)
+        assert bench.watches.has_progress(), "what was given up is not waited for"
+
+
+async def test_a_probe_that_waits_for_its_turn_is_not_overdue(autojump_clock: MockClock) -> None:
+    slow = replace(CHECK, timing=replace(CHECK.timing, timeout_s=100.0))
+
+    async def is_silent(_: IPAddress) -> ProbeResult:
+        await trio.sleep(99)
+        return FAIL
+
+    bench = Bench(is_silent, at_once=1)
+    async with bench.running():
+        for number in (1, 2):
+            bench.watches.join(backend(number), slow, at_once=True)
+        bench.watches.has_progress()
+        await trio.sleep(98)
+        assert bench.watches.has_progress()
+
+
+async def test_a_question_that_is_not_put_though_it_is_due_is_overdue(autojump_clock: MockClock) -> None:
+    bench = Bench(passes)
+    async with bench.running():
+        bench.watches.join(backend(1), CHECK, at_once=True)
+        await trio.sleep(1)
+        assert bench.watches.has_progress()
+        for watch in bench.watches._watches.values():  # as if its alarm had been lost
+            assert watch.alarm is not None
+            watch.alarm.ring = lambda: None
+        await trio.sleep(20)
+        assert not bench.watches.has_progress()

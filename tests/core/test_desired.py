@@ -29,6 +29,19 @@ def test_the_active_pool_is_the_first_that_can_carry_anything(frontend: Frontend
 
 
 @given(frontends(), states)
+def test_in_the_warmup_only_what_is_certain_is_told_and_weights_are_the_same(frontend: Frontend, now: States) -> None:
+    said, known = resolve(frontend, now, in_warmup=True), resolve(frontend, now)
+    is_vague = State.UNKNOWN in {now[name] for name in frontend.backend_names}
+
+    assert said.pools == known.pools
+    if not is_vague:
+        assert said == known
+    assert (said.state is FrontendState.UP) == (known.state is FrontendState.UP)
+    assert (said.state is FrontendState.DOWN) == (known.state is FrontendState.DOWN and not is_vague)
+    assert said.active_pool == (None if is_vague and known.active_pool else known.active_pool)
+
+
+@given(frontends(), states)
 def test_only_backends_that_are_up_in_the_active_pool_have_weight(frontend: Frontend, now: States) -> None:
     resolved = resolve(frontend, now)
     for index, (pool, cells) in enumerate(zip(frontend.pools, resolved.pools, strict=True)):

@@ -75,7 +75,7 @@ def test_each_operation_is_forecast_in_its_turn() -> None:
 def test_what_nobody_notices_is_neutral() -> None:
     flushed = table({A: ObservedBackend(100), B: ObservedBackend(0, flows=0)})
 
-    assert effects({A: UP, B: DOWN, C: STANDBY}, flushed) == [("AddBackend", NEUTRAL), ("SetWeight", NEUTRAL)]
+    assert effects({A: UP, B: DOWN, C: STANDBY}, flushed) == [("AddBackend", NEUTRAL)]
     assert effects({A: UP, B: UP}, Observed(None, {})) == [
         ("AddVip", NEUTRAL),
         ("AddBackend", NEUTRAL),

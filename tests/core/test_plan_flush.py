@@ -60,6 +60,13 @@ def test_every_loss_gets_its_flush() -> None:
 
 def test_who_cannot_know_flushes_again() -> None:
     assert flushes(plan(DOWN, table(ObservedBackend(0))))
+    assert flushes(plan(DOWN, table(ObservedBackend(0, flows=1))))
+
+
+def test_nobody_is_flushed_of_whom_vpp_lists_no_flow() -> None:
+    """As after a start of ours, which cannot remember who was flushed; what still gets flows may have some by now."""
+    assert plan(DOWN, table(ObservedBackend(0, flows=0))) == ()
+    assert flushes(plan(DOWN, table(ObservedBackend(100, flows=0))))
 
 
 def test_a_backend_added_without_weight_has_nothing_to_flush() -> None:

@@ -41,10 +41,12 @@ def is_losing(key: VipKey, desired: Desired, observed: Observed) -> bool:
 
 
 def recreations(ops: Collection[Op]) -> dict[IPNetwork, set[VipKey]]:
-    """By prefix, the VIPs that left to make room, and those built there."""
-    found: dict[IPNetwork, set[VipKey]] = {op.vip.prefix: set() for op in ops if is_making_room(op)}
+    """By prefix, the VIPs that left to make room for others, and those built there; not who goes and comes alone."""
+    leaving = [op for op in ops if is_making_room(op)]
+    alone = {op.vip for op in leaving if op.reason.startswith(("src-ip-sticky ", "table length "))}
+    found: dict[IPNetwork, set[VipKey]] = {op.vip.prefix: set() for op in leaving if op.vip not in alone}
     for op in ops:
-        if (isinstance(op, AddVip) or is_making_room(op)) and op.vip.prefix in found:
+        if (isinstance(op, AddVip) or is_making_room(op)) and op.vip not in alone and op.vip.prefix in found:
             found[op.vip.prefix].add(op.vip)
     return found
 

@@ -1,9 +1,7 @@
 """maglevd --dry-run as a process: what it prints, and that it writes nothing."""
 
 import re
-import resource
 
-from maglev import dryrun
 from tests.daemon.site import Site
 from tests.processes import Process, running, until
 
@@ -60,12 +58,3 @@ def test_without_a_vpp_it_says_so_in_one_line(site: Site) -> None:
     status, output = dry_run(site, "--vpp-api-addr", "")
     assert status == 3
     assert "a dry run needs a VPP to plan for; name its socket with --vpp-api-addr" in output
-
-
-def test_no_more_probes_at_once_than_half_of_the_descriptors() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
-    try:
-        assert dryrun.probes_at_once() == 200
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

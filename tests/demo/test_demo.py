@@ -1,6 +1,7 @@
 """The demo as a stranger sees it: a real process with real children."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,8 @@ import trio
 
 from maglev.vpp.session import connect
 from tests.processes import mentioned_by, running, until, until_it_takes_its_signals
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,10 @@ def test_the_whole_story_comes_true(scratch: Path) -> None:
     ):
         assert sentence in told
     assert "NOT SEEN" not in told
+    shown = README.partition("maglevd starts, with an empty VPP")[2].partition("...")[0]
+    sentences = re.findall(r"^(?:  ok +[\d.]+ s  )?([a-z\d].*)$", shown, re.MULTILINE)
+    assert len(sentences) > 7
+    assert [sentence for sentence in sentences if sentence not in told] == []
     assert "curl -s http://127.0.0.1:" in told
     assert "maglevc --server 127.0.0.1:" in told
     assert mentioned_by(str(scratch)) == []

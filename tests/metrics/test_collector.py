@@ -4,7 +4,6 @@ from ipaddress import ip_address
 
 import pytest
 
-import maglev
 from maglev.core.counters import Sample
 from maglev.core.desired import resolve
 from maglev.core.health import State
@@ -13,6 +12,7 @@ from maglev.core.status import FrontendStatus, HealthStatus, Status
 from maglev.metrics.collector import StatusFamilies, registry_for
 from maglev.metrics.counting import EventCounters
 from maglev.metrics.exposition import Page
+from maglev.version import build
 from tests.metrics.reading import parse_openmetrics, parse_text, text_of
 from tests.rpc import statuses
 
@@ -102,7 +102,7 @@ def test_vpp_is_told_with_its_age_and_build() -> None:
 
 
 def test_our_own_build_is_told() -> None:
-    assert series(statuses.EMPTY, "maglev_build_info", "version") == {(maglev.__version__,): 1}
+    assert series(statuses.EMPTY, "maglev_build_info", "version", "commit") == {(build().version, build().commit): 1}
 
 
 def test_vip_packets_by_kind() -> None:

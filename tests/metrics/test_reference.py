@@ -60,6 +60,11 @@ def test_help_says_more_than_the_name_and_is_no_other_familys() -> None:
     assert all(len(text) > 15 and not text.endswith(".") for text in texts)
 
 
+def test_what_has_no_labels_has_no_braces_so_that_it_is_found_by_name_and_number() -> None:
+    for is_openmetrics in (False, True):
+        assert "{}" not in text_of(reference.full_page(), is_openmetrics=is_openmetrics)
+
+
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian: prometheus) is not here")
 def test_promtool_finds_nothing_wrong_with_the_text() -> None:
     text = text_of(reference.full_page(), is_openmetrics=False)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev import __version__
 from maglev.core.status import Status
 from maglev.errors import NotFound, Refused, Unavailable
 from maglev.rpc import questions
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.version import build
 from tests.rpc import statuses
 from tests.rpc.parts import whole
 
@@ -56,7 +56,9 @@ def test_what_a_backend_has_in_vpp_is_absent_where_it_is_not_known(status: Statu
 
 
 def test_the_version_is_ours() -> None:
-    assert questions.get_version(statuses.EMPTY, pb.GetVersionRequest()).version == __version__
+    told = questions.get_version(statuses.EMPTY, pb.GetVersionRequest())
+
+    assert (told.version, told.commit, told.date) == (build().version, build().commit, build().date)
 
 
 def test_a_frontend_whose_vip_vpp_refuses_says_so() -> None:

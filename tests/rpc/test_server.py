@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from maglev.core.status import FrontendStatus
 from maglev.errors import ConfigError
@@ -365,6 +365,27 @@ async def to_the_end(call: "grpc.aio.StreamStreamCall[Any, Any]") -> tuple[Any, 
             return last, error
         assert answer is not grpc.aio.EOF
         last = answer
+
+
+def test_who_is_just_being_told_something_else_is_told_of_a_stop_too() -> None:
+    """Nobody goes home with the last word that all is well."""
+    status = [replace(statuses.FULL, vpp=None)]
+
+    async def main() -> None:
+        running = await server.start("127.0.0.1:0", answering(lambda: status[0]))
+        async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch
+            calls = [watch(health_pb2.HealthCheckRequest(service="vpp")) for _ in range(8)]
+            assert {(await call.read()).status for call in calls} == {NOT_SERVING}
+            status[0] = statuses.FULL
+            running.health.look()
+            await asyncio.sleep(0)  # they are being written to
+            await running.stop(3600)
+            for call in calls:
+                last, _ = await to_the_end(call)
+                assert last.status == NOT_SERVING
+
+    asyncio.run(main())
 
 
 def test_who_watches_is_told_of_a_stop_and_holds_nobody_up() -> None:

@@ -9,7 +9,6 @@ from typing import assert_never
 
 from google.protobuf.message import Message
 
-import maglev
 from maglev.cli.client import Client
 from maglev.cli.commands import (
     Question,
@@ -27,6 +26,7 @@ from maglev.cli.render.layout import Fields, Page, Text
 from maglev.cli.times import Times
 from maglev.errors import Refused, Unavailable
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.version import build, told
 
 _NS = 1_000_000_000
 _SAMPLES_WAITED_FOR = 3  # before a maglevd that takes no new one is given up
@@ -46,8 +46,7 @@ def answer(question: Question, client: Client, times: Times) -> Answer:
     """Ask. Raises Refused and Unavailable as the client does."""
     match question:
         case ShowVersion():
-            versions = {"maglevc": maglev.__version__, "maglevd": client.version()}
-            return Answer(versions, lambda: (Fields(tuple(versions.items())),))
+            return _of_versions(client)
         case ShowFrontends(name):
             return _of_frontends(name, client, times)
         case ShowBackends(name):
@@ -65,6 +64,12 @@ def answer(question: Question, client: Client, times: Times) -> Answer:
             return _of_plan(client, times)
         case _:
             assert_never(question)
+
+
+def _of_versions(client: Client) -> Answer:
+    own, theirs = build(), client.version()
+    fields = Fields((("maglevc", str(own)), ("maglevd", told(theirs.version, theirs.commit, theirs.date))))
+    return Answer({"maglevc": own.version, "maglevd": theirs.version}, lambda: (fields,))
 
 
 def _of_backends(name: str | None, client: Client, times: Times) -> Answer:

@@ -179,9 +179,9 @@ class Client:
         """What maglevd would write to VPP now."""
         return self._call("GetVPPLBPlan", pb.GetVPPLBPlanRequest(), pb.VPPLBPlan, timeout_s)
 
-    def version(self, timeout_s: float | None = None) -> str:
+    def version(self, timeout_s: float | None = None) -> pb.VersionInfo:
         """That of maglevd."""
-        return self._call("GetVersion", pb.GetVersionRequest(), pb.VersionInfo, timeout_s).version
+        return self._call("GetVersion", pb.GetVersionRequest(), pb.VersionInfo, timeout_s)
 
     def watch(self, request: pb.WatchRequest, timeout_s: float | None = None) -> Watch:
         """What happens from now on. Only that maglevd is there has `timeout_s`: a watcher may hear nothing for days."""

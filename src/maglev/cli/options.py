@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import maglev
 from maglev.cli.grammar import SHOWN
 from maglev.cli.line import joined
 from maglev.cli.tls import Tls
@@ -133,7 +132,9 @@ class _Version(argparse.Action):
     """argparse's own wants to be told the version at each start, and to look it up takes a while."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        parser.exit(message=f"maglevc {maglev.__version__}\n")
+        from maglev.version import build
+
+        parser.exit(message=f"maglevc {build()}\n")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -47,11 +47,20 @@ class Fleet:
 
 
 class Checker:
-    """The health of a fleet. `health.value` is complete from the start."""
+    """The health of a fleet. `health.value` is complete from the start; `in_warmup` until `end_warmup`."""
 
     def __init__(
-        self, fleet: Fleet, probe: Probe, emit: Emit, clock: Clock, lag: Lag, at_once: int = MAX_PROBES_AT_ONCE
+        self,
+        fleet: Fleet,
+        probe: Probe,
+        emit: Emit,
+        clock: Clock,
+        lag: Lag,
+        at_once: int = MAX_PROBES_AT_ONCE,
+        *,
+        in_warmup: bool = False,
     ) -> None:
+        self._in_warmup = in_warmup
         self._emit = emit
         self._clock = clock
         self._uplink = Uplink()
@@ -69,6 +78,18 @@ class Checker:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Probe until cancelled."""
         await self._watches.run(task_status)
+
+    def has_progress(self) -> bool:
+        """As `Watches.has_progress`."""
+        return self._watches.has_progress()
+
+    def end_warmup(self) -> None:
+        """What is not known by now is told as it is: VPP's table is."""
+        self._in_warmup = False
+        self._unsettled.clear()  # what is not known is told now, and once
+        unknown = (name for name, status in self._backends.items() if status.counts_as is State.UNKNOWN)
+        names = dict.fromkeys(each for name in unknown for each in self._frontends_of.get(name, ()))
+        self._publish([self._frontends[name].frontend for name in names], self._clock.now_ns())
 
     def order(self, name: str, order: Order) -> None:
         """Pause, resume, enable or disable the backend `name`, which must exist. Raises Refused."""
@@ -191,7 +212,8 @@ class Checker:
 
     def _frontend(self, frontend: Frontend, old: FrontendStatus | None, at_ns: int) -> FrontendStatus:
         """What the backends' health makes of it now; `old` is what it was, whatever the file said of it then."""
-        resolved = resolve(frontend, {name: self._backends[name].counts_as for name in frontend.backend_names})
+        states = {name: self._backends[name].counts_as for name in frontend.backend_names}
+        resolved = resolve(frontend, states, in_warmup=self._in_warmup)
         is_same = old is not None and old.resolved.state is resolved.state
         return FrontendStatus(frontend, resolved, old.changed_at_ns if old is not None and is_same else at_ns)
 
@@ -204,7 +226,7 @@ class Checker:
             return
         self._unsettled.discard(name)
         rank = new.resolved.active_pool
-        if rank != 0 and rank == old.resolved.active_pool:  # else it has just been told
+        if rank and rank == old.resolved.active_pool:  # else it has just been told, or that it is down
             self._emit(ActivePoolChanged(name, None, _pool_name(new.frontend, rank), rank))
 
     def _tell(self, old: BackendStatus | None, new: BackendStatus) -> None:

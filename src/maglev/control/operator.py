@@ -6,8 +6,8 @@ All of it happens on the trio thread, at once, and is published as one step.
 from maglev.control.checker import Checker, Fleet
 from maglev.control.ports import Emit
 from maglev.core.events import WeightSaid
-from maglev.core.health import Order
-from maglev.core.intent import Intent, Said, applied, surviving
+from maglev.core.health import PROBED, Order, State
+from maglev.core.intent import Intent, Said, applied, configured, surviving
 from maglev.core.model import MAX_WEIGHT, Frontend
 from maglev.core.naming import named
 from maglev.core.status import BackendStatus, FrontendStatus
@@ -35,6 +35,18 @@ class Operator:
             if each.name == pool and backend in each.weights:
                 return f"{each.weights[backend]}{', flushed' if backend in each.flushed else ''}"
         return None
+
+    def standing(self) -> list[str]:
+        """What counts by an operator's word alone, such as `backend web1 paused`: a restart forgets it."""
+        found = []
+        for name, backend in self._file.backends.items():
+            state = self._checker.health.value.backends[name].health.state
+            if state is State.PAUSED or (state is State.DISABLED) is backend.enabled:
+                found.append(f"backend {name} {'enabled' if state in PROBED else state.word}")
+        for place, said in self._intent.items():
+            if said.flush or said.weight != configured(self._file.frontends, place):
+                found.append("frontend {} pool {} backend {} weight {}".format(*place, said.weight))
+        return found
 
     def find(self, frontend: str) -> None:
         """Raise NotFound unless there is a frontend of that name."""

@@ -5,6 +5,7 @@ probes are under way. A failure that overlapped a stall of our own loop says not
 counts, as no lateness of ours makes a dead backend answer.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -26,6 +27,9 @@ MAX_REPEATS = 3
 """Of a probe that failed and overlapped a stall. The next failure counts: who is stalled again and again would else
 never see a backend die, and that all of them failed for our own lateness is not to be believed."""
 
+OVERDUE_S = 5.0
+"""A question that ought to have been put, or a probe that ought to have ended, is overdue after so long."""
+
 Question = tuple[IPAddress, HealthCheck]
 Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
 """Takes in a result of a check for these backends; returns the seconds from the beginning of this probe to the next."""
@@ -34,7 +38,7 @@ Judge = Callable[[Collection[str], HealthCheck, ProbeResult], float]
 class _Watch:
     """One question, and the names of the backends that it is asked for."""
 
-    __slots__ = ("address", "alarm", "check", "due_s", "kind", "members", "scope", "share")
+    __slots__ = ("address", "alarm", "check", "due_s", "ends_s", "kind", "members", "scope", "share")
 
     def __init__(self, address: IPAddress, check: HealthCheck, due_s: float, share: float) -> None:
         self.address = address
@@ -45,6 +49,7 @@ class _Watch:
         self.members: dict[str, None] = {}
         self.scope = trio.CancelScope()
         self.alarm: Alarm | None = None  # while it sleeps
+        self.ends_s = math.inf  # when its probe has to come to an end, while one is under way
 
 
 class Watches:
@@ -64,6 +69,7 @@ class Watches:
         self._alarms = Alarms()
         self._watches: dict[Question, _Watch] = {}
         self._nursery: trio.Nursery | None = None
+        self._has_ended = True  # a probe, since that was last asked
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Probe until cancelled."""
@@ -100,6 +106,22 @@ class Watches:
         if not watch.members:
             watch.scope.cancel()
             del self._watches[backend.address, check]
+
+    def has_progress(self) -> bool:
+        """Whether a probe came to an end since this was last asked, or none ought to have; for a watchdog.
+
+        What the result was does not matter: a probe that this machine cannot make (no descriptor, no source address)
+        has ended too, as a restart would mend few of its reasons, and forget the health of all. What waits for its
+        turn is not overdue: those who have the turns are, if anybody is.
+        """
+        if self._has_ended:
+            self._has_ended = False
+            return True
+        late_s = self._now_s() - OVERDUE_S
+        return not any(
+            watch.ends_s < late_s or (watch.alarm is not None and watch.due_s < late_s)
+            for watch in self._watches.values()
+        )
 
     def _start(self, watch: _Watch, nursery: trio.Nursery) -> None:
         nursery.start_soon(self._ask_again_and_again, watch, name=f"probe {watch.address} {watch.check.name}")
@@ -154,8 +176,12 @@ class Watches:
             began_s = self._now_s()
             for name in watch.members:
                 self._emit(ProbeStarted(name, watch.kind, began_s - watch.due_s))
-            return began_s, await self._probe(watch.check, watch.address)
+            watch.ends_s = began_s + watch.check.timing.timeout_s
+            result = await self._probe(watch.check, watch.address)
+            self._has_ended = True
+            return began_s, result
         finally:
+            watch.ends_s = math.inf
             self._turns.release()
 
     def _complain(self, watch: _Watch, result: ProbeResult) -> None:

@@ -11,6 +11,9 @@
 The active pool is the first one that holds a backend that is up and has a weight above 0. `If said`: by an operator who
 set the weight to 0 with a flush. The health is `BackendStatus.counts_as`: after a reload that changed its check, a
 backend counts as before until the new check has answered.
+
+In the warmup VPP's table is left as it is for a frontend of which a backend is unknown. So until then it is not said to
+be down, nor to use another pool than the first: that would tell of an outage at each restart of ours.
 """
 
 import enum
@@ -31,7 +34,10 @@ class Effective:
 
 
 class FrontendState(enum.Enum):
-    """Up if any effective weight is above 0; unknown if no backend has a real state yet; else down."""
+    """Up if any effective weight is above 0; unknown if no backend has a real state yet; else down.
+
+    In the warmup unknown, not down, as long as any backend has none.
+    """
 
     UNKNOWN = 0
     UP = 1
@@ -45,7 +51,10 @@ class FrontendState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A frontend under given states: effective weights pool by pool, keyed by backend name."""
+    """A frontend under given states: effective weights pool by pool, keyed by backend name.
+
+    `active_pool` is None where no pool can take traffic, and in the warmup where another than the first may have it.
+    """
 
     state: FrontendState
     active_pool: int | None
@@ -95,9 +104,11 @@ def effective(
             assert_never(state)
 
 
-def resolve(frontend: Frontend, states: Mapping[str, State]) -> Resolved:
+def resolve(frontend: Frontend, states: Mapping[str, State], *, in_warmup: bool = False) -> Resolved:
     """Weights, active pool and state of `frontend`; `states` must name every backend of it."""
     active = active_pool(frontend, states)
+    is_known = [states[name] is not State.UNKNOWN for name in frontend.backend_names]
+    is_vague = in_warmup and not all(is_known)
     pools = tuple(
         {
             name: effective(states[name], weight, index == active, frontend.flush_on_down, name in pool.flushed)
@@ -107,11 +118,11 @@ def resolve(frontend: Frontend, states: Mapping[str, State]) -> Resolved:
     )
     if active is not None:
         state = FrontendState.UP
-    elif all(states[name] is State.UNKNOWN for name in frontend.backend_names):
+    elif is_vague or not any(is_known):
         state = FrontendState.UNKNOWN
     else:
         state = FrontendState.DOWN
-    return Resolved(state, active, pools)
+    return Resolved(state, None if is_vague and active else active, pools)
 
 
 def desired_vip(frontend: Frontend, resolved: Resolved, backends: Mapping[str, Backend]) -> DesiredVip:

@@ -16,7 +16,6 @@ from maglev.core.observed import (
     DelBackend,
     DelVip,
     Observed,
-    ObservedBackend,
     ObservedVip,
     Op,
     SetConf,
@@ -109,12 +108,8 @@ def _drops_flows(before: LbConf | None, after: LbConf) -> bool:
 
 def _loss(vip: ObservedVip, backend: IPAddress, weight: int, *, cuts: bool) -> Effect:
     now = vip.backends[backend]
-    is_breaking = cuts and _may_have_flows(now)
+    is_breaking = cuts and now.may_have_flows
     return Effect(*_shift(vip, backend, weight), is_breaking, now.flows if is_breaking else None)
-
-
-def _may_have_flows(backend: ObservedBackend) -> bool:
-    return not backend.is_flushed and (backend.weight > 0 or backend.flows != 0)
 
 
 def _shift(vip: ObservedVip, backend: IPAddress, weight: int) -> tuple[float, float]:

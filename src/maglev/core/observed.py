@@ -24,6 +24,11 @@ class ObservedBackend:
     buckets: int | None = None
     flows: int | None = None
 
+    @property
+    def may_have_flows(self) -> bool:
+        """Whether there may be flows to cut. Without weight none come: those that VPP listed are the last ones."""
+        return not self.is_flushed and (self.weight > 0 or self.flows != 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ObservedVip:

@@ -17,7 +17,8 @@ The order, which is the rule:
 Between two steps the table may be left for good, within one it may not. VIPs on different prefixes do not depend on
 each other, so a plan may be made for some prefixes only.
 
-A flush is wanted once per loss of weight: `ObservedBackend.is_flushed` remembers that no flow can be left.
+A flush is wanted once per loss of weight, while `ObservedBackend.may_have_flows`: so a start of ours flushes nobody
+whose flows were cut before it.
 """
 
 import enum
@@ -308,7 +309,7 @@ def _sends_to_the_dead(wish: DesiredVip, have: ObservedVip) -> bool:
 
 
 def _wants_flush(cell: Effective, now: ObservedBackend) -> bool:
-    return cell.weight == 0 and cell.flush and not now.is_flushed
+    return cell.weight == 0 and cell.flush and now.may_have_flows
 
 
 def _tear_down(key: VipKey, have: ObservedVip, reason: str) -> Iterator[Op]:

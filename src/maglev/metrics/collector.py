@@ -6,7 +6,6 @@ A figure not known is left out.
 import time
 from collections.abc import Callable, Iterator
 
-import maglev
 from maglev.core.status import Status
 from maglev.metrics import vpp
 from maglev.metrics.counting import EventCounters
@@ -15,6 +14,7 @@ from maglev.metrics.fleet import FleetFamilies
 from maglev.metrics.lines import Names, info, single
 from maglev.metrics.own import Audience, OwnCost
 from maglev.metrics.traffic import TrafficFamilies
+from maglev.version import build
 
 
 def registry_for(
@@ -46,9 +46,9 @@ class StatusFamilies:
         """All families of the Status of this moment."""
         status = self._status()
         self._names.follow(status.health.backends)
-        yield info(
-            "maglev_build", "The running maglevd: after an upgrade, is it the new one?", {"version": maglev.__version__}
-        )
+        of = build()
+        labels = {"version": of.version, "commit": of.commit}
+        yield info("maglev_build", "The running maglevd: after an upgrade, is it the new one?", labels)
         yield from self._fleet.families(status.health)
         yield from vpp.of_vpp(status.vpp, self._now_ns())
         yield from vpp.of_lb(status.lb)

@@ -138,7 +138,7 @@ _OF_FRONTENDS: tuple[_Gauge[FrontendStatus], ...] = (
     _Gauge(
         "maglev_frontend_state",
         "1 for the state the frontend is in. down: no backend of any pool can take traffic, and VPP drops what comes; "
-        "unknown: no backend has been probed yet",
+        "unknown: no backend has been probed yet, or in the warmup some have not, and VPP's table is left as it is",
         _frontend_state,
         lambda status: (status.frontend.name, status.resolved.state),
     ),

@@ -15,6 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 from maglev.metrics.exposition import Family, escaped, template
 
 _LABELS = "@"  # stands for the labels of a series in the text of its lines
+_BRACES = f"{{{_LABELS}}}"
 
 Figures = TypeVar("Figures")
 
@@ -41,7 +42,7 @@ class _Metric(ABC, Generic[Figures]):
         self._labels = labels
         self._now_s = now_s
         self._zero = zero
-        self._lines = lines
+        self._lines = lines if labels else lines.replace(_BRACES, "")
         self._by_values: dict[tuple[str, ...], _Series[Figures]] = {}
         self._all: list[_Series[Figures]] = []
 
@@ -61,7 +62,7 @@ class _Metric(ABC, Generic[Figures]):
 
     def family(self) -> Family:
         """What has been counted, read as the lines are."""
-        created = f"{self._name}_created{{{_LABELS}}} %s\n"
+        created = f"{self._name}_created{_BRACES if self._labels else ''} %s\n"
         return Family(self._name, self._text, self._kind, self._plain(), self._openmetrics(self._lines + created))
 
     def _plain(self) -> Iterator[str]:
@@ -104,7 +105,7 @@ class Counter(_Metric[int]):
     _kind = "counter"
 
     def __init__(self, name: str, text: str, labels: Sequence[str], now_s: Callable[[], float]) -> None:
-        super().__init__(name, text, labels, now_s, 0, f"{name}_total{{{_LABELS}}} %s\n")
+        super().__init__(name, text, labels, now_s, 0, f"{name}_total{_BRACES} %s\n")
 
     def count(self, *values: str, times: int = 1) -> None:
         """One more with these values of the labels, or so many."""
@@ -128,7 +129,7 @@ class Histogram(_Metric[tuple[float, ...]]):
     ) -> None:
         others = f"{_LABELS}," if labels else ""
         buckets = [f'{name}_bucket{{{others}le="{bound}"}} %s\n' for bound in (*bounds, "+Inf")]
-        ends = [f"{name}_count{{{_LABELS}}} %s\n", f"{name}_sum{{{_LABELS}}} %s\n"]
+        ends = [f"{name}_count{_BRACES} %s\n", f"{name}_sum{_BRACES} %s\n"]
         super().__init__(name, text, labels, now_s, (*[0] * len(buckets), 0.0), "".join([*buckets, *ends]))
         self._bounds = bounds
 

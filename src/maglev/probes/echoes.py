@@ -24,6 +24,8 @@ MAX_PACKET = 1024
 BURST = 64  # packets taken before everybody else has a turn
 BUFFER = 16 * 1024 * 1024  # bytes asked for; one reply takes some 800 of them
 
+NO_RIGHT = "no ICMP socket may be opened: CAP_NET_RAW or net.ipv4.ping_group_range is needed"
+
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # socket(7), <asm-generic/socket.h>
 _MEMINFO = struct.Struct("9I")  # its last word counts the packets that found the buffer full
 _SOL_RAW, _ICMP_FILTER, _ICMP6_FILTER = 255, 1, 1  # raw(7), <linux/icmpv6.h>
@@ -227,7 +229,16 @@ def _opened(target: Target) -> socket.socket:
                 raise
         else:
             return _prepared(sock, target.address.version)
-    raise Fault(Code.SOCKERR, "no ICMP socket may be opened: CAP_NET_RAW or net.ipv4.ping_group_range is needed")
+    raise Fault(Code.SOCKERR, NO_RIGHT)
+
+
+def may_open(target: Target) -> bool:
+    """Whether the kernel lets us have a socket of either kind; any other fault is no matter of rights."""
+    try:
+        _opened(target).close()
+    except Fault as fault:
+        return str(fault) != NO_RIGHT
+    return True
 
 
 def _is_refusal(fault: Fault) -> bool:

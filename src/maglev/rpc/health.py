@@ -14,6 +14,7 @@ to a watcher of it, so one who does not read kept every news of that service fro
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -29,6 +30,14 @@ Service = tuple[str, Callable[[], bool]]
 """A name, and whether it serves now; asked on the serving loop."""
 
 
+@dataclass(eq=False, slots=True)
+class _Watcher:
+    """Who asked for the news of a service, and which has reached him."""
+
+    service: str
+    told: Any = None
+
+
 class Health:
     """Tells how `services` are; those who watch hear of changes for as long as it is followed."""
 
@@ -36,6 +45,8 @@ class Health:
         self._services = services
         self._statuses = dict.fromkeys((name for name, _ in services), _NOT_SERVING)
         self._news = asyncio.Event()  # another one after each change
+        self._watchers: set[_Watcher] = set()
+        self._heard = asyncio.Event()  # by a watcher, or it has gone
         self._has_ended = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -72,6 +83,15 @@ class Health:
         self._has_ended = True
         self._tell(dict.fromkeys(self._statuses, _NOT_SERVING))
 
+    async def all_told(self) -> None:
+        """Wait until the newest has reached all who watch; somebody may never take it."""
+        while any(each.told != self._status(each.service) for each in self._watchers):
+            self._heard.clear()
+            await self._heard.wait()
+
+    def _status(self, service: str) -> Any:
+        return self._statuses.get(service, _UNKNOWN)
+
     def _tell(self, statuses: dict[str, Any]) -> None:
         if statuses != self._statuses:
             self._statuses = statuses
@@ -97,13 +117,20 @@ class Health:
     async def _watch(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
         """A watcher gets the newest when it has taken what came before: nothing is kept for it."""
         self.look()
-        told = None
-        while True:
-            news, status = self._news, self._statuses.get(request.service, _UNKNOWN)
-            if status != told:
-                await context.write(health_pb2.HealthCheckResponse(status=status))
-                told = status
-            await news.wait()
+        watcher = _Watcher(request.service)
+        self._watchers.add(watcher)
+        try:
+            while True:
+                news, status = self._news, self._status(watcher.service)
+                if status != watcher.told:
+                    watcher.told = None  # by the time that he has it there may be another
+                    await context.write(health_pb2.HealthCheckResponse(status=status))
+                    watcher.told = status
+                    self._heard.set()
+                await news.wait()
+        finally:
+            self._watchers.discard(watcher)
+            self._heard.set()
 
 
 def _serialized(message: Any) -> bytes:

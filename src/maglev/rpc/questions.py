@@ -7,12 +7,12 @@ whoever asks for all of a large table holds nobody up: between two parts others 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from maglev import __version__
 from maglev.core.naming import named
 from maglev.core.status import FrontendStatus, LbStatus, Status
 from maglev.errors import Unavailable
 from maglev.rpc import counters, mapping, outlook
 from maglev.rpc._pb import maglev_pb2 as pb
+from maglev.version import build
 
 _NO_VPP = "is VPP running, and does maglevd's --vpp-api-addr name its socket? maglevd's log says what is wrong"
 
@@ -122,4 +122,5 @@ def get_vpp_lb_counters(status: Status, _: pb.GetVPPLBCountersRequest) -> Iterat
 
 def get_version(_: Status, __: pb.GetVersionRequest) -> pb.VersionInfo:
     """The maglevd that answers."""
-    return pb.VersionInfo(version=__version__)
+    of = build()
+    return pb.VersionInfo(version=of.version, commit=of.commit, date=of.date)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from maglev.rpc.health import Health
 from maglev.rpc.hub import WATCHERS, Hub
 from maglev.rpc.ports import Commands
 
+_LAST_WORD_S = 0.5  # for those who watch the health to be told of the end
 _CLIENTS_PING_MS = 10_000  # more often no client may ask whether we are still here
 
 
@@ -71,7 +73,10 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Say so, take no more calls, end those who watch, and cut what else is not done within `grace_s` seconds."""
         self.followed.cancel()
-        self.health.end()  # before the guard: who watches it is told so
+        self.health.end()
+        with suppress(TimeoutError):  # the guard cuts, also what is being written
+            async with asyncio.timeout(min(grace_s, _LAST_WORD_S)):
+                await self.health.all_told()
         self.guard.end()
         await self.servers.stop(grace_s)
 

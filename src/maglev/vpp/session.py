@@ -126,6 +126,7 @@ async def keep_connected(
     here, and so does Incapable: a VPP that lacks a message will lack it in five seconds too.
     """
     library = Library()
+    await library.bootstrap()  # while its files are there: an upgrade may have replaced them by the time VPP comes
     told: set[str] = set()
     while True:
         is_connected, reason = False, ""

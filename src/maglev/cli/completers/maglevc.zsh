@@ -13,7 +13,11 @@ _maglevc() {
     done
     _describe -t words maglevc found
 }
-if (( ! $+functions[compdef] )); then
-    autoload -Uz compinit && compinit
+if [[ ${funcstack[1]} == _maglevc ]]; then      # a file in fpath, which is loaded when it is first called
+    _maglevc "$@"
+else
+    if (( ! $+functions[compdef] )); then
+        autoload -Uz compinit && compinit
+    fi
+    compdef _maglevc maglevc
 fi
-compdef _maglevc maglevc

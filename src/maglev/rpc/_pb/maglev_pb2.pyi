@@ -11,10 +11,14 @@ class GetVersionRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VersionInfo(_message.Message):
-    __slots__ = ("version",)
+    __slots__ = ("version", "commit", "date")
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
     version: str
-    def __init__(self, version: _Optional[str] = ...) -> None: ...
+    commit: str
+    date: str
+    def __init__(self, version: _Optional[str] = ..., commit: _Optional[str] = ..., date: _Optional[str] = ...) -> None: ...
 
 class ListFrontendsRequest(_message.Message):
     __slots__ = ("names_only",)
