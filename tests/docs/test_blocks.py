@@ -43,8 +43,6 @@ def test_somebody_tests_it(block: Block) -> None:
 @pytest.mark.parametrize("claim", ELSEWHERE, ids=lambda claim: f"{claim.page} {claim.begins[:20]}")
 def test_the_test_that_claims_a_block_is_there_and_so_is_the_block(claim: Elsewhere) -> None:
     path, _, name = claim.test.partition("::")
-    if claim.page not in pages():
-        pytest.skip(f"there is no {claim.page} yet")
     tree = ast.parse((ROOT / path).read_text())
 
     functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
